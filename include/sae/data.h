@@ -1,0 +1,121 @@
+/* Where rows come from: texts cut into contexts, harvesting, and shuffled streams of activations. */
+#ifndef SAE_DATA_H
+#define SAE_DATA_H
+
+#include <sae/env.h>
+#include <sae/io.h>
+#include <sae/lm.h>
+#include <sae/options.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- text to contexts (rules of docs/architecture.md, "Text") --------------------------------- */
+
+typedef struct sae_text_config {
+    const char *const *files; /* .txt (or any other name), .jsonl (key "text"); NULL-terminated, or NULL */
+    const char *tokens_file;  /* .npy of token ids: 1-D (cut as a stream) or 2-D [contexts, ctx]; or NULL */
+    int64_t ctx;              /* tokens per context, 128 */
+    int64_t max_tokens;       /* stop after this many tokens in contexts; 0: all */
+    bool prepend_bos;         /* the BOS id first in each context (counts towards ctx) */
+    const char *split;        /* lines equal to this separate the documents of a .txt file; NULL: one document */
+    bool parse_special;
+} sae_text_config;
+SAE_API sae_text_config sae_text_config_default(void);
+
+/* All contexts of a text, in order. Each document is preceded by the EOS id; documents are concatenated
+ * and cut; the remainder is dropped and counted. */
+typedef struct sae_contexts {
+    int64_t count, ctx;
+    int32_t *tokens; /* [count, ctx] */
+    int32_t *docs;   /* [count, ctx] document number, from 0 */
+    int64_t documents;
+    int64_t dropped; /* tokens of the remainder */
+} sae_contexts;
+/* SAE_E_ARG for empty text or text without one full context. tokenizer may be NULL with tokens_file. */
+SAE_API sae_status sae_contexts_read(sae_contexts **out, const sae_text_config *config, const sae_tokenizer *tokenizer,
+                                     int32_t eos, const sae_env *env, sae_error *err);
+SAE_API void sae_contexts_free(sae_contexts *contexts);
+
+/* ---- harvesting --------------------------------------------------------------------------------- */
+
+typedef struct sae_harvest_config {
+    const sae_hook *hooks;
+    size_t n_hooks;
+    bool center_residual, prepend_bos; /* prepend_bos is only recorded: contexts already have it */
+    sae_dtype dtype;                   /* f32, f16, bf16 */
+    int64_t shard_tokens;              /* rows per shard */
+    bool force;
+} sae_harvest_config;
+
+/* Runs the model over all contexts once and writes an activation directory: `out` itself for one hook,
+ * out/HOOKNAME for each of several. A failed or stopped run leaves no acts.json. */
+SAE_API sae_status sae_harvest(const sae_lm *lm, const sae_contexts *contexts, const sae_harvest_config *config,
+                               const char *out, int64_t *shards, const sae_env *env, sae_error *err);
+
+/* ---- streams of rows ---------------------------------------------------------------------------- */
+
+/* A source gives the usable rows of some activations. Usable: position ≠ 0 unless keep_first, token
+ * not in exclude. A share of the rows, spread evenly in runs of neighbouring rows, is held out. The
+ * others are the training stream: endless, epoch after epoch, each in its own order. The order is a
+ * function of (seed, epoch) and of the data's size only, so a stream can be taken up at any row. */
+typedef struct sae_source sae_source;
+
+typedef struct sae_source_config {
+    uint64_t seed;
+    bool shuffle;
+    double held_out; /* share of rows, 0 … 0.5 */
+    bool keep_first;
+    const int32_t *exclude; /* token ids, borrowed */
+    size_t n_exclude;
+    int64_t buffer_bytes; /* rows shuffled together; part of what defines the order */
+} sae_source_config;
+SAE_API sae_source_config sae_source_config_default(void);
+
+typedef struct sae_source_info {
+    int64_t d;
+    int64_t rows;        /* all rows */
+    int64_t usable;      /* of these, rows not skipped */
+    int64_t excluded;    /* rows − usable */
+    int64_t train;       /* usable rows in the training stream (one epoch) */
+    int64_t held_out;    /* usable rows held out */
+    int64_t buffer_rows; /* rows shuffled together */
+    sae_acts_meta meta;
+} sae_source_info;
+
+/* Rows of an activation file or directory; `acts` is borrowed and must outlive the source. */
+SAE_API sae_status sae_source_open_acts(sae_source **out, const sae_acts *acts, const sae_source_config *config,
+                                        const sae_env *env, sae_error *err);
+/* Rows made by running the model; nothing on disk. lm and contexts are borrowed. */
+SAE_API sae_status sae_source_open_lm(sae_source **out, const sae_lm *lm, const sae_contexts *contexts, sae_hook hook,
+                                      bool center_residual, bool prepend_bos, const sae_source_config *config,
+                                      const sae_env *env, sae_error *err);
+/* Rows that already lie in memory (tests, decoder rows): data [rows, d] is borrowed; all rows are usable. */
+SAE_API sae_status sae_source_open_memory(sae_source **out, const float *data, int64_t rows, int64_t d,
+                                          const sae_source_config *config, sae_error *err);
+SAE_API void sae_source_close(sae_source *source);
+SAE_API const sae_source_info *sae_source_get_info(const sae_source *source);
+
+/* out [n, d] = rows position … position + n − 1 of the training stream (position counts from 0 over all
+ * epochs; any position may be asked for, going forward is fast). SAE_E_VALUE for NaN or Inf. */
+SAE_API sae_status sae_source_train(sae_source *source, int64_t position, int64_t n, float *out, sae_error *err);
+/* out [n, d] = held-out rows first … first + n − 1, in file order. */
+SAE_API sae_status sae_source_held_out(sae_source *source, int64_t first, int64_t n, float *out, sae_error *err);
+/* out [n, d] = usable rows (held out or not) first … first + n − 1, in file order; `row_ids` [n] (NULL ok)
+ * receives each row's number in the activations. */
+SAE_API sae_status sae_source_usable(sae_source *source, int64_t first, int64_t n, float *out, int64_t *row_ids,
+                                     sae_error *err);
+
+/* ---- synthetic data ------------------------------------------------------------------------------- */
+
+/* x [n, d] = Σ_j on_j·a_j·u_j with `directions` unit Gaussian rows u [directions, d]; each direction is on
+ * with probability p, amplitude U(0.5, 1.5). A function of (seed, first … first + n) only. */
+SAE_API void sae_synthetic_directions(uint64_t seed, int64_t directions, int64_t d, float *u);
+SAE_API void sae_synthetic_rows(uint64_t seed, const float *u, int64_t directions, int64_t d, double p, int64_t first,
+                                int64_t n, float *x);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,20 @@
+/* Dense products through CBLAS. Every call runs on the calling thread alone: parallel loops above decide
+ * how work is cut, so that the cut, and with it the bits, never depend on the number of threads. */
+#ifndef SAE_KERNELS_BLAS_H
+#define SAE_KERNELS_BLAS_H
+
+#include <stdint.h>
+
+/* Makes the BLAS library single-threaded; cheap, call it before the first product. */
+void sae_blas_init(void);
+/* Name of the library at hand, "OpenBLAS 0.3.21 …" or "CBLAS". */
+const char *sae_blas_name(void);
+
+/* C [m, n] = alpha · A [m, k] · B [n, k]ᵀ + beta · C; row-major with leading dimensions (elements per row). */
+void sae_gemm_nt(int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda, const float *B, int64_t ldb,
+                 float beta, float *C, int64_t ldc);
+/* C [m, n] = alpha · A [m, k] · B [k, n] + beta · C. */
+void sae_gemm_nn(int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda, const float *B, int64_t ldb,
+                 float beta, float *C, int64_t ldc);
+
+#endif
