@@ -1,0 +1,149 @@
+/* The vector operations of kernels/ops.h; compiled once per instruction set with its name in SAE_ISA. */
+#include "kernels/ops.h"
+
+#include "kernels/cpu/isa/vector.h"
+#include "kernels/cpu/ops_tables.h"
+
+#include <math.h>
+
+#define LANES SAE_DOT_LANES
+#define PARTS (LANES / SAE_WIDTH)
+
+/* Adds the rest of a row (fewer than LANES elements) and sums the lanes pairwise. */
+static float finish(float lanes[LANES], const float *a, const float *b, int64_t rest)
+{
+    for (int64_t l = 0; l < rest; l++) lanes[l] += a[l] * b[l];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
+    return lanes[0];
+}
+
+static float dot(const float *a, const float *b, int64_t d)
+{
+    vf sum[PARTS] = {0};
+    int64_t j = 0;
+    for (; j + LANES <= d; j += LANES)
+        for (int p = 0; p < PARTS; p++) sum[p] += vf_load(a + j + p * SAE_WIDTH) * vf_load(b + j + p * SAE_WIDTH);
+    float lanes[LANES];
+    memcpy(lanes, sum, sizeof lanes);
+    return finish(lanes, a + j, b + j, d - j);
+}
+
+static void dot4(const float *a, const float *const rows[4], int64_t d, float out[4])
+{
+    for (int r = 0; r < 4; r += 2) {
+        const float *b0 = rows[r], *b1 = rows[r + 1];
+        vf sum0[PARTS] = {0}, sum1[PARTS] = {0};
+        int64_t j = 0;
+        for (; j + LANES <= d; j += LANES)
+            for (int p = 0; p < PARTS; p++) {
+                vf x = vf_load(a + j + p * SAE_WIDTH);
+                sum0[p] += x * vf_load(b0 + j + p * SAE_WIDTH);
+                sum1[p] += x * vf_load(b1 + j + p * SAE_WIDTH);
+            }
+        float lanes[LANES];
+        memcpy(lanes, sum0, sizeof lanes);
+        out[r] = finish(lanes, a + j, b0 + j, d - j);
+        memcpy(lanes, sum1, sizeof lanes);
+        out[r + 1] = finish(lanes, a + j, b1 + j, d - j);
+    }
+}
+
+static double sum_squares(const float *a, int64_t d)
+{
+    double sums[8] = {0}, total = 0;
+    int64_t j = 0;
+    for (; j + 8 <= d; j += 8)
+        for (int l = 0; l < 8; l++) sums[l] += (double)a[j + l] * (double)a[j + l];
+    for (; j < d; j++) sums[0] += (double)a[j] * (double)a[j];
+    for (int l = 0; l < 8; l++) total += sums[l];
+    return total;
+}
+
+static void axpy(int64_t d, float a, const float *x, float *y)
+{
+    int64_t j = 0;
+    vf va = vf_set(a);
+    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH) vf_store(y + j, vf_load(y + j) + va * vf_load(x + j));
+    for (; j < d; j++) y[j] += a * x[j];
+}
+
+static void axpy2(int64_t d, float a, const float *x, float b, const float *w, float *y)
+{
+    int64_t j = 0;
+    vf va = vf_set(a), vb = vf_set(b);
+    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH)
+        vf_store(y + j, (vf_load(y + j) + va * vf_load(x + j)) + vb * vf_load(w + j));
+    for (; j < d; j++) y[j] = (y[j] + a * x[j]) + b * w[j];
+}
+
+static int64_t scan(const float *z, const float *bias, float low, int64_t n, int32_t *hits)
+{
+    int64_t j = 0, count = 0;
+    vf cut = vf_set(low);
+    for (; j + 4 * SAE_WIDTH <= n; j += 4 * SAE_WIDTH) {
+        uint64_t mask = 0;
+        for (int p = 0; p < 4; p++) {
+            vf s = vf_load(z + j + p * SAE_WIDTH) + vf_load(bias + j + p * SAE_WIDTH);
+            mask |= (uint64_t)vf_not_less(s, cut) << (p * SAE_WIDTH);
+        }
+        for (; mask; mask &= mask - 1) hits[count++] = (int32_t)(j + __builtin_ctzll(mask));
+    }
+    for (; j < n; j++)
+        if (!(z[j] + bias[j] < low)) hits[count++] = (int32_t)j;
+    return count;
+}
+
+#define TINY 0x1p-100f
+
+static inline vf flush_tiny(vf x)
+{
+    vi magnitude = (vi)x & 0x7fffffff;
+    return (vf)((vi)x & ((vf)magnitude >= vf_set(TINY)));
+}
+
+static void adam(const sae_adam *a, int64_t d, const float *g, float *p, float *m, float *v)
+{
+    int64_t j = 0;
+    vf b1 = vf_set(a->beta1), b2 = vf_set(a->beta2), c1 = vf_set(a->one_minus_beta1), c2 = vf_set(a->one_minus_beta2);
+    vf step = vf_set(a->step), inv = vf_set(a->inv_correction2), eps = vf_set(a->eps);
+    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH) {
+        vf x = vf_load(g + j);
+        vf mean = flush_tiny(b1 * vf_load(m + j) + c1 * x);
+        vf square = flush_tiny(b2 * vf_load(v + j) + c2 * (x * x));
+        vf_store(m + j, mean);
+        vf_store(v + j, square);
+        vf_store(p + j, vf_load(p + j) - step * mean / (vf_sqrt(square * inv) + eps));
+    }
+    for (; j < d; j++) {
+        float mean = a->beta1 * m[j] + a->one_minus_beta1 * g[j];
+        float square = a->beta2 * v[j] + a->one_minus_beta2 * (g[j] * g[j]);
+        m[j] = fabsf(mean) >= TINY ? mean : 0;
+        v[j] = square >= TINY ? square : 0;
+        p[j] -= a->step * m[j] / (sqrtf(v[j] * a->inv_correction2) + a->eps);
+    }
+}
+
+static void scale(int64_t d, float a, float *x)
+{
+    int64_t j = 0;
+    vf va = vf_set(a);
+    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH) vf_store(x + j, va * vf_load(x + j));
+    for (; j < d; j++) x[j] *= a;
+}
+
+#define TEXT(name) #name
+#define NAME(isa) TEXT(isa)
+#define TABLE(isa) SAE_OPS_TABLE(isa)
+
+const sae_ops TABLE(SAE_ISA) = {
+    .name = NAME(SAE_ISA),
+    .dot = dot,
+    .dot4 = dot4,
+    .sum_squares = sum_squares,
+    .axpy = axpy,
+    .axpy2 = axpy2,
+    .scan = scan,
+    .adam = adam,
+    .scale = scale,
+};

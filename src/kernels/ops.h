@@ -1,0 +1,43 @@
+/* The vector operations under the kernels, once per instruction set; results are the same bits on all. */
+#ifndef SAE_KERNELS_OPS_H
+#define SAE_KERNELS_OPS_H
+
+#include <stdint.h>
+
+/* What Adam needs at step t (1, 2, …): p ← p − (lr/(1 − β1ᵗ))·m / (√(v/(1 − β2ᵗ)) + eps). */
+typedef struct sae_adam {
+    float beta1, beta2, one_minus_beta1, one_minus_beta2;
+    float step;             /* lr / (1 − β1ᵗ) */
+    float inv_correction2;  /* 1 / (1 − β2ᵗ) */
+    float eps;
+} sae_adam;
+
+#define SAE_DOT_LANES 32 /* element j is added to lane j mod 32; lanes are then added in pairs l, l + 16, 8, 4, 2, 1 */
+
+typedef struct sae_ops {
+    const char *name; /* "avx512", "avx2", "baseline" */
+    /* Σ a_j b_j in float32, in the one fixed order above; multiply and add are rounded separately. */
+    float (*dot)(const float *a, const float *b, int64_t d);
+    /* out[r] = dot(a, rows[r]) for 4 rows: the same bits, sharing the loads of a. */
+    void (*dot4)(const float *a, const float *const rows[4], int64_t d, float out[4]);
+    /* Σ a_j² in double; any order. */
+    double (*sum_squares)(const float *a, int64_t d);
+    /* y += a·x. */
+    void (*axpy)(int64_t d, float a, const float *x, float *y);
+    /* y += a·x + b·w: two axpys in that order, one pass over y. */
+    void (*axpy2)(int64_t d, float a, const float *x, float b, const float *w, float *y);
+    /* Indices j in [0, n) with not (z_j + bias_j < low): written to hits, the count returned. A NaN is a hit. */
+    int64_t (*scan)(const float *z, const float *bias, float low, int64_t n, int32_t *hits);
+    /* One Adam step on a vector; moments below 2⁻¹⁰⁰ in size become 0 (they would decay into denormals, which are
+     * slow, and are far below eps). */
+    void (*adam)(const sae_adam *adam, int64_t d, const float *g, float *p, float *m, float *v);
+    /* x *= a. */
+    void (*scale)(int64_t d, float a, float *x);
+} sae_ops;
+
+/* The best table for this processor. */
+const sae_ops *sae_ops_best(void);
+/* Table i of those that this processor can run, best first; NULL past the end. For tests. */
+const sae_ops *sae_ops_at(int i);
+
+#endif
