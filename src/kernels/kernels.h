@@ -22,7 +22,7 @@ typedef enum sae_filter {
 
 /* What to encode. Ties: larger z, then smaller row, then smaller latent. */
 typedef struct sae_encode_job {
-    const float *c;        /* [rows, d] input after centring */
+    const float *c; /* [rows, d] input after centring */
     int64_t rows, d, n;
     const float *W_enc;    /* [n, d] */
     const float *b_enc;    /* [n] */
@@ -30,8 +30,8 @@ typedef struct sae_encode_job {
     const int32_t *subset; /* only these latents, ascending; NULL: all */
     int64_t n_subset;
     sae_filter filter;
-    int64_t k;             /* ROW and BATCH */
-    const float *theta;    /* LATENT: [n], indexed by latent */
+    int64_t k;          /* ROW and BATCH */
+    const float *theta; /* LATENT: [n], indexed by latent */
 } sae_encode_job;
 
 /* Where the last cut lay: the next encode starts looking a little below it. Only speed depends on it, never
@@ -47,11 +47,11 @@ typedef struct sae_encode_stats {
     double select_seconds;
 } sae_encode_stats;
 
-/* Workspace for encoding up to max_rows rows at a time. k: the largest k of ROW and BATCH (0: only LATENT).
- * With ROW and BATCH no call allocates afterwards; with LATENT buffers grow with what fires. */
+/* Workspace for encoding up to max_rows rows at a time, with at most row_k for ROW and batch_k for BATCH (0: that
+ * filter is not used). With ROW and BATCH no call allocates afterwards; with LATENT buffers grow with what fires. */
 typedef struct sae_encoder sae_encoder;
-sae_status sae_encoder_new(sae_encoder **out, int64_t d, int64_t max_rows, int64_t k, const sae_env *env,
-                           sae_error *err);
+sae_status sae_encoder_new(sae_encoder **out, int64_t d, int64_t max_rows, int64_t row_k, int64_t batch_k,
+                           const sae_env *env, sae_error *err);
 void sae_encoder_free(sae_encoder *encoder);
 
 /* codes = the active latents of every row, ascending in each row. For ROW and BATCH `codes` must have room

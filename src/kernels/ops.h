@@ -7,12 +7,14 @@
 /* What Adam needs at step t (1, 2, …): p ← p − (lr/(1 − β1ᵗ))·m / (√(v/(1 − β2ᵗ)) + eps). */
 typedef struct sae_adam {
     float beta1, beta2, one_minus_beta1, one_minus_beta2;
-    float step;             /* lr / (1 − β1ᵗ) */
-    float inv_correction2;  /* 1 / (1 − β2ᵗ) */
+    float step;            /* lr / (1 − β1ᵗ) */
+    float inv_correction2; /* 1 / (1 − β2ᵗ) */
     float eps;
 } sae_adam;
 
-#define SAE_DOT_LANES 32 /* element j is added to lane j mod 32; lanes are then added in pairs l, l + 16, 8, 4, 2, 1 */
+#define SAE_DOT_LANES                                                                                                  \
+    32 /* element j is added to lane j mod 32; lanes are then added in pairs l, l + 16, 8, 4, 2, 1                     \
+        */
 
 typedef struct sae_ops {
     const char *name; /* "avx512", "avx2", "baseline" */

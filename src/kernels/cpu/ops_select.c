@@ -18,7 +18,13 @@ const sae_ops *sae_ops_at(int i)
     return i >= 0 && i < count ? usable[i] : NULL;
 }
 #else
-const sae_ops *sae_ops_at(int i) { return i == 0 ? &sae_ops_baseline : NULL; }
+const sae_ops *sae_ops_at(int i)
+{
+    return i == 0 ? &sae_ops_baseline : NULL;
+}
 #endif
 
-const sae_ops *sae_ops_best(void) { return sae_ops_at(0); }
+const sae_ops *sae_ops_best(void)
+{
+    return sae_ops_at(0);
+}

@@ -99,7 +99,7 @@ static int64_t scan(const float *z, const float *bias, float low, int64_t n, int
 static inline vf flush_tiny(vf x)
 {
     vi magnitude = (vi)x & 0x7fffffff;
-    return (vf)((vi)x & ((vf)magnitude >= vf_set(TINY)));
+    return (vf)((vi)x & ~((vf)magnitude < vf_set(TINY))); /* a NaN stays, so that divergence is seen */
 }
 
 static void adam(const sae_adam *a, int64_t d, const float *g, float *p, float *m, float *v)
@@ -118,8 +118,8 @@ static void adam(const sae_adam *a, int64_t d, const float *g, float *p, float *
     for (; j < d; j++) {
         float mean = a->beta1 * m[j] + a->one_minus_beta1 * g[j];
         float square = a->beta2 * v[j] + a->one_minus_beta2 * (g[j] * g[j]);
-        m[j] = fabsf(mean) >= TINY ? mean : 0;
-        v[j] = square >= TINY ? square : 0;
+        m[j] = fabsf(mean) < TINY ? 0 : mean;
+        v[j] = square < TINY ? 0 : square;
         p[j] -= a->step * m[j] / (sqrtf(v[j] * a->inv_correction2) + a->eps);
     }
 }
@@ -133,7 +133,7 @@ static void scale(int64_t d, float a, float *x)
 }
 
 #define TEXT(name) #name
-#define NAME(isa) TEXT(isa)
+#define NAME(isa)  TEXT(isa)
 #define TABLE(isa) SAE_OPS_TABLE(isa)
 
 const sae_ops TABLE(SAE_ISA) = {

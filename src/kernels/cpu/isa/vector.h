@@ -25,28 +25,46 @@ static inline vf vf_load(const float *p)
     return v;
 }
 
-static inline void vf_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+static inline void vf_store(float *p, vf v)
+{
+    memcpy(p, &v, sizeof v);
+}
 
-static inline vf vf_set(float a) { return a - (vf){0}; }
+static inline vf vf_set(float a)
+{
+    return a - (vf){0};
+}
 
 /* Bit l of the result: not (a[l] < b[l]), so set for NaN. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #if defined(__AVX512F__)
-static inline uint32_t vf_not_less(vf a, vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLT_UQ); }
-static inline vf vf_sqrt(vf a) { return (vf)_mm512_sqrt_ps((__m512)a); }
+static inline uint32_t vf_not_less(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLT_UQ);
+}
+static inline vf vf_sqrt(vf a)
+{
+    return (vf)_mm512_sqrt_ps((__m512)a);
+}
 #elif defined(__AVX2__)
 static inline uint32_t vf_not_less(vf a, vf b)
 {
     return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_NLT_UQ));
 }
-static inline vf vf_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
+static inline vf vf_sqrt(vf a)
+{
+    return (vf)_mm256_sqrt_ps((__m256)a);
+}
 #else
 static inline uint32_t vf_not_less(vf a, vf b)
 {
     return (uint32_t)_mm_movemask_ps(_mm_cmpnlt_ps((__m128)a, (__m128)b));
 }
-static inline vf vf_sqrt(vf a) { return (vf)_mm_sqrt_ps((__m128)a); }
+static inline vf vf_sqrt(vf a)
+{
+    return (vf)_mm_sqrt_ps((__m128)a);
+}
 #endif
 #else
 #include <math.h>

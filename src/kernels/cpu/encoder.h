@@ -1,0 +1,66 @@
+/* Inside the encoder: what one worker holds while it screens blocks of rows. */
+#ifndef SAE_KERNELS_ENCODER_H
+#define SAE_KERNELS_ENCODER_H
+
+#include "kernels/cpu/select.h"
+#include "kernels/kernels.h"
+#include "kernels/ops.h"
+
+#include <stdbool.h>
+
+/* One tile of the screen: 256 rows × 512 latents of float32 stay in a second-level cache of 512 KB, and SGEMM
+ * runs at its full rate on that shape. */
+#define SAE_TILE_ROWS    256
+#define SAE_TILE_LATENTS 512
+
+/* Entries found so far: recomputed z > 0 at or above the filter. */
+typedef struct sae_found {
+    int32_t *row, *latent;
+    float *value;
+    int64_t count, capacity;
+} sae_found;
+
+typedef struct sae_worker {
+    float *z;            /* [SAE_TILE_ROWS, SAE_TILE_LATENTS] the tile */
+    float *w;            /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
+    float *bias;         /* [SAE_TILE_LATENTS] */
+    int32_t *hits;       /* [SAE_TILE_LATENTS] */
+    float *c;            /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
+    float *norm;         /* [SAE_TILE_ROWS] upper bounds of ‖c_b‖ */
+    float *filter;       /* [SAE_TILE_ROWS] z below this are not looked for */
+    sae_found found;     /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
+    int32_t *list_count; /* [SAE_TILE_ROWS] */
+    float cut;           /* BATCH: this worker's filter, raised when its buffer was pruned */
+    int64_t rescored;
+    bool out_of_memory;
+} sae_worker;
+
+struct sae_encoder {
+    int threads;
+    int64_t d, max_rows;
+    int64_t list_capacity, list_rows; /* ROW: entries per row's list (2k), rows per block that lists exist for */
+    sae_worker *workers;              /* [threads] */
+    float *row_ratio;                 /* [max_rows] smallest kept z over ‖c_b‖; −1: to be screened again */
+    int32_t *again;                   /* [max_rows] */
+    sae_candidates *lists;            /* [threads] what the workers found */
+    int64_t *row_counts;              /* [max_rows] */
+};
+
+/* Where found entries go, and which are wanted. */
+typedef struct sae_screen {
+    const sae_encode_job *job;
+    const sae_ops *ops;
+    int64_t n;             /* latents to look at: job->n or job->n_subset */
+    int64_t list_capacity; /* ROW */
+} sae_screen;
+
+/* Screens `rows` rows of c (global numbers first_row, first_row + 1, …) against all latents with the worker's
+ * filters, and recomputes and stores what passes. worker->norm and worker->filter are set. */
+void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *c, int64_t first_row, int64_t rows);
+
+/* Keeps the best k of a list, in place and in order. Returns the smallest value kept. */
+float sae_found_prune(sae_found *found, int64_t k);
+/* The same for one row's list. */
+float sae_list_prune(int32_t *latent, float *value, int32_t *count, int64_t k);
+
+#endif
