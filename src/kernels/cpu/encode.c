@@ -206,8 +206,8 @@ static void compact_rows(const sae_encoder *e, const sae_encode_job *job, sae_co
 
 /* BATCH and LATENT: workers found the entries of each row together and in ascending order of latents, so one
  * pass in their order fills the rows. cut NULL: keep all. */
-static sae_status gather_codes(sae_encoder *e, const sae_encode_job *job, const sae_candidates *lists,
-                               const sae_cut *cut, sae_codes *codes, sae_error *err)
+static sae_status gather_codes(sae_encoder *e, const sae_encode_job *job, const sae_cut *cut, sae_codes *codes,
+                               sae_error *err)
 {
     memset(e->row_counts, 0, (size_t)job->rows * sizeof *e->row_counts);
     for (int t = 0; t < e->threads; t++)
