@@ -19,7 +19,8 @@ typedef enum sae_option_type {
     SAE_OPT_FLOAT,  /* double; a zero_word such as "off" stands for 0 */
     SAE_OPT_STRING, /* const char *: borrowed from argv, or from the JSON document for a recipe */
     SAE_OPT_CHOICE, /* int: index into `choices`, words separated by '|' */
-    SAE_OPT_LIST    /* const char *: comma-separated, taken apart by the command */
+    SAE_OPT_LIST,   /* const char *: comma-separated, taken apart by the command */
+    SAE_OPT_FILES   /* const char *const *: NULL-terminated list of paths; only the command line can set it */
 } sae_option_type;
 
 /* One option. `offset` is that of the field in the config struct. */
@@ -35,15 +36,16 @@ typedef struct sae_option {
     const char *help;         /* one line, no full stop */
 } sae_option;
 
-/* config.<option> = text, checked for type and bounds.
- * SAE_E_ARG with the option, the value and what is allowed. `text` must outlive config for strings. */
+/* config.<option> = text, checked for type and bounds; a BOOL becomes true whatever the text.
+ * SAE_E_ARG with the option, the value and what is allowed; always for FILES, whose list one text cannot
+ * be. `text` must outlive config for strings. */
 SAE_API sae_status sae_option_set(const sae_option *option, void *config, const char *text, sae_error *err);
 
 /* The option called `name` in a table of `count`, or NULL. */
 SAE_API const sae_option *sae_option_find(const sae_option *table, size_t count, const char *name);
 
 /* Writes the current value of an option as text, as it would be given on the command line ("" for an
- * unset string); always ends with NUL. */
+ * unset string or list, the paths of FILES with spaces between); cut to size, always ends with NUL. */
 SAE_API void sae_option_get(const sae_option *option, const void *config, char *out, size_t size);
 
 #ifdef __cplusplus

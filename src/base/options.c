@@ -108,6 +108,8 @@ sae_status sae_option_set(const sae_option *option, void *config, const char *te
         if (!*text) return sae_fail(err, SAE_E_ARG, "--%s is empty", option->name);
         *(const char **)field(option, config) = text;
         return SAE_OK;
+    case SAE_OPT_FILES:
+        return sae_fail(err, SAE_E_ARG, "--%s is a list of files, which only the command line can give", option->name);
     }
     return sae_fail(err, SAE_E_ARG, "--%s has an unknown type", option->name);
 }
@@ -117,6 +119,26 @@ const sae_option *sae_option_find(const sae_option *table, size_t count, const c
     for (size_t i = 0; i < count; i++)
         if (strcmp(table[i].name, name) == 0) return &table[i];
     return NULL;
+}
+
+/* The shortest of %.15g, %.16g and %.17g that reads back as the same number. */
+static void print_float(double value, char *out, size_t size)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, size, "%.*g", digits, value);
+        if (strtod(out, NULL) == value) return;
+    }
+}
+
+static void print_files(const char *const *files, char *out, size_t size)
+{
+    size_t used = 0;
+    if (size) out[0] = 0;
+    for (; files && *files && used < size; files++) {
+        int wrote = snprintf(out + used, size - used, "%s%s", used ? " " : "", *files);
+        if (wrote < 0) return;
+        used += (size_t)wrote;
+    }
 }
 
 void sae_option_get(const sae_option *option, const void *config, char *out, size_t size)
@@ -129,10 +151,16 @@ void sae_option_get(const sae_option *option, const void *config, char *out, siz
         snprintf(out, size, "%s", *(const bool *)at ? "on" : "off");
         return;
     case SAE_OPT_INT:
-        snprintf(out, size, "%lld", (long long)*(const int64_t *)at);
+        if (option->zero_word && *(const int64_t *)at == 0)
+            snprintf(out, size, "%s", option->zero_word);
+        else
+            snprintf(out, size, "%lld", (long long)*(const int64_t *)at);
         return;
     case SAE_OPT_FLOAT:
-        snprintf(out, size, "%.17g", *(const double *)at);
+        if (option->zero_word && *(const double *)at == 0)
+            snprintf(out, size, "%s", option->zero_word);
+        else
+            print_float(*(const double *)at, out, size);
         return;
     case SAE_OPT_CHOICE: {
         const char *p = option->choices;
@@ -147,6 +175,9 @@ void sae_option_get(const sae_option *option, const void *config, char *out, siz
     case SAE_OPT_LIST:
         text = *(const char *const *)at;
         break;
+    case SAE_OPT_FILES:
+        print_files(*(const char *const *const *)at, out, size);
+        return;
     }
     snprintf(out, size, "%s", text ? text : "");
 }

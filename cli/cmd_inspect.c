@@ -1,0 +1,315 @@
+/* sae inspect: what a path holds. */
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/table.h"
+
+#include <sae/lm.h>
+#include <sae/model.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* One result, written either way: as JSON or as lines for a person. */
+typedef struct report {
+    cli_json json;
+    FILE *out; /* NULL: JSON */
+    cli_facts facts;
+} report;
+
+static void say_text(report *r, const char *key, const char *value)
+{
+    if (!r->out)
+        cli_json_known(&r->json, key, value);
+    else
+        cli_fact(&r->facts, key, *value ? value : "unknown", "");
+}
+
+static void say_count(report *r, const char *key, int64_t value)
+{
+    if (!r->out)
+        cli_json_int(&r->json, key, value);
+    else
+        cli_fact_count(&r->facts, key, value, "");
+}
+
+static void say_number(report *r, const char *key, double value)
+{
+    if (!r->out)
+        cli_json_real(&r->json, key, value);
+    else
+        cli_fact_number(&r->facts, key, value, 6, "");
+}
+
+/* `known` false prints null: the file does not say. */
+static void say_bool(report *r, const char *key, bool value, bool known)
+{
+    if (r->out)
+        cli_fact(&r->facts, key, known ? (value ? "yes" : "no") : "unknown", "");
+    else if (known)
+        cli_json_bool(&r->json, key, value);
+    else
+        cli_json_null(&r->json, key);
+}
+
+static void say_optional(report *r, const char *key, int64_t value)
+{
+    if (value > 0)
+        say_count(r, key, value);
+    else if (r->out)
+        cli_fact(&r->facts, key, "unknown", "");
+    else
+        cli_json_null(&r->json, key);
+}
+
+static void begin(report *r, cli_app *app, const char *kind, const char *title, const char *path)
+{
+    *r = (report){.out = app->common.json ? NULL : app->out,
+                  .facts = {.out = app->out, .name_width = 18, .value_width = 0}};
+    if (r->out) {
+        fprintf(r->out, "%s: %s\n\n", path, title);
+        return;
+    }
+    cli_json_start(&r->json, app->out);
+    cli_json_text(&r->json, "kind", kind);
+    cli_json_text(&r->json, "path", path);
+}
+
+static void finish(report *r)
+{
+    if (!r->out) cli_json_finish(&r->json);
+}
+
+static void say_tensor(report *r, const sae_tensor *tensor)
+{
+    const char *dtype = sae_dtype_name(tensor->dtype);
+    if (!r->out) {
+        cli_json_object(&r->json, NULL);
+        cli_json_text(&r->json, "name", tensor->name);
+        cli_json_text(&r->json, "dtype", dtype);
+        cli_json_ints(&r->json, "shape", tensor->shape, tensor->rank);
+        cli_json_end(&r->json);
+        return;
+    }
+    char shape[SAE_MAX_RANK * 24 + 16];
+    size_t used = (size_t)snprintf(shape, sizeof shape, "%-5s [", dtype);
+    for (int i = 0; i < tensor->rank && used < sizeof shape; i++)
+        used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%" PRId64, i ? ", " : "", tensor->shape[i]);
+    if (used < sizeof shape) snprintf(shape + used, sizeof shape - used, "]");
+    cli_fact(&r->facts, tensor->name ? tensor->name : "array", shape, "");
+}
+
+static void say_tensors(report *r, const sae_safetensors *file)
+{
+    if (!r->out)
+        cli_json_array(&r->json, "tensors");
+    else
+        fputs("\n  tensors\n", r->out);
+    for (size_t i = 0; i < sae_safetensors_count(file); i++) say_tensor(r, sae_safetensors_at(file, i));
+    if (!r->out) cli_json_end(&r->json);
+}
+
+static void say_origin(report *r, const sae_acts_meta *meta, bool knows_bos, bool knows_centering)
+{
+    say_text(r, "model", meta->model);
+    say_text(r, "hook_name", meta->hook_name);
+    say_optional(r, "ctx", meta->ctx);
+    say_bool(r, "prepend_bos", meta->prepend_bos, knows_bos);
+    say_bool(r, "center_residual", meta->center_residual, knows_centering);
+}
+
+static sae_status inspect_sae(cli_app *app, const char *path, sae_error *err)
+{
+    sae_model *model = NULL;
+    sae_safetensors *file = NULL;
+    char weights[4096];
+    report r;
+    sae_status status = SAE_OK;
+    CLI_TRY(sae_model_load(&model, path, err));
+    snprintf(weights, sizeof weights, "%s/sae_weights.safetensors", path);
+    CLI_TRY(sae_safetensors_open(&file, weights, err));
+    const sae_model_info *info = sae_model_get_info(model);
+    begin(&r, app, "sae", "a sparse autoencoder", path);
+    say_text(&r, "arch", sae_arch_name(info->arch));
+    say_text(&r, "rule", info->rule == SAE_RULE_TOPK ? "topk" : "threshold");
+    say_count(&r, "d", info->d);
+    say_count(&r, "n", info->n);
+    say_optional(&r, "k", info->k);
+    say_number(&r, "theta", info->has_theta ? info->theta : (double)NAN);
+    say_text(&r, "input_norm", info->input_norm == SAE_INPUT_TOKEN ? "token" : "none");
+    say_bool(&r, "subtract_b_dec", info->subtract_b_dec, true);
+    say_origin(&r, &info->acts, info->knows_bos, info->knows_centering);
+    say_tensors(&r, file);
+    finish(&r);
+done:
+    sae_safetensors_close(file);
+    sae_model_free(model);
+    return status;
+}
+
+static sae_status inspect_acts(cli_app *app, const char *path, sae_error *err)
+{
+    sae_acts *acts = NULL;
+    report r;
+    sae_status status = sae_acts_open(&acts, path, err);
+    if (status != SAE_OK) return status;
+    const sae_acts_meta *meta = sae_acts_get_meta(acts);
+    begin(&r, app, "acts", "activations of a language model", path);
+    say_count(&r, "tokens", meta->n_tokens);
+    say_count(&r, "d", meta->d);
+    say_text(&r, "dtype", sae_dtype_name(meta->dtype));
+    say_origin(&r, meta, true, true);
+    say_count(&r, "shards", (int64_t)sae_acts_shards(acts));
+    finish(&r);
+    sae_acts_close(acts);
+    return SAE_OK;
+}
+
+static sae_status inspect_codes(cli_app *app, const char *path, const sae_safetensors *raw, sae_error *err)
+{
+    sae_codes_file *file = NULL;
+    report r;
+    sae_status status = sae_codes_file_open(&file, path, err);
+    if (status != SAE_OK) return status;
+    int64_t rows = sae_codes_file_rows(file), entries = sae_tensor_elements(sae_safetensors_find(raw, "latents"));
+    begin(&r, app, "codes", "active latents of activations", path);
+    say_count(&r, "rows", rows);
+    say_count(&r, "n", sae_codes_file_latents(file));
+    say_count(&r, "entries", entries);
+    say_number(&r, "l0", rows ? (double)entries / (double)rows : (double)NAN);
+    say_optional(&r, "d", sae_codes_file_meta(file)->d);
+    say_origin(&r, sae_codes_file_meta(file), true, true);
+    say_tensors(&r, raw);
+    finish(&r);
+    sae_codes_file_close(file);
+    return SAE_OK;
+}
+
+static sae_status inspect_model(cli_app *app, const char *path, sae_error *err)
+{
+    sae_lm *lm = NULL;
+    sae_tokenizer *tokenizer = NULL;
+    report r;
+    sae_status status = sae_lm_open(&lm, path, &app->env, err);
+    if (status != SAE_OK) return status;
+    sae_lm_info info = sae_lm_get_info(lm);
+    sae_error no_tokenizer;
+    (void)sae_tokenizer_open(&tokenizer, path, &no_tokenizer);
+    begin(&r, app, "model", "a GPT-2 language model", path);
+    say_text(&r, "name", info.name);
+    say_count(&r, "parameters", info.parameters);
+    say_count(&r, "layers", info.layers);
+    say_count(&r, "d", info.d);
+    say_count(&r, "heads", info.heads);
+    say_count(&r, "d_mlp", info.d_mlp);
+    say_count(&r, "positions", info.positions);
+    say_count(&r, "vocab", info.vocab);
+    say_bool(&r, "tokenizer", tokenizer != NULL, true);
+    if (r.out)
+        fprintf(r.out,
+                "\n  hooks, for L from 0 to %lld: blocks.L.hook_resid_pre, hook_resid_mid, hook_resid_post,\n"
+                "  hook_attn_out, hook_mlp_out, attn.hook_z, mlp.hook_post\n",
+                (long long)info.layers - 1);
+    finish(&r);
+    sae_tokenizer_close(tokenizer);
+    sae_lm_close(lm);
+    return SAE_OK;
+}
+
+static sae_status inspect_safetensors(cli_app *app, const char *path, sae_error *err)
+{
+    sae_safetensors *file = NULL;
+    report r;
+    sae_status status = sae_safetensors_open(&file, path, err);
+    if (status != SAE_OK) return status;
+    if (sae_safetensors_find(file, "row_offsets") && sae_safetensors_find(file, "latents") &&
+        sae_safetensors_find(file, "values")) {
+        status = inspect_codes(app, path, file, err);
+    } else {
+        begin(&r, app, "safetensors", "tensors", path);
+        say_tensors(&r, file);
+        finish(&r);
+    }
+    sae_safetensors_close(file);
+    return status;
+}
+
+static sae_status inspect_npy(cli_app *app, const char *path, sae_error *err)
+{
+    sae_npy *file = NULL;
+    report r;
+    sae_status status = sae_npy_open(&file, path, err);
+    if (status != SAE_OK) return status;
+    const sae_tensor *tensor = sae_npy_tensor(file);
+    begin(&r, app, "npy", "a NumPy array", path);
+    if (r.out) {
+        say_tensor(&r, tensor);
+    } else {
+        cli_json_text(&r.json, "dtype", sae_dtype_name(tensor->dtype));
+        cli_json_ints(&r.json, "shape", tensor->shape, tensor->rank);
+    }
+    finish(&r);
+    sae_npy_close(file);
+    return SAE_OK;
+}
+
+static bool holds(const char *directory, const char *name)
+{
+    char path[4096];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return stat(path, &info) == 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static sae_status run(cli_app *app, const void *settings, const char *const *words, sae_error *err)
+{
+    const char *path = words[0];
+    struct stat info;
+    (void)settings;
+    if (stat(path, &info) != 0) return cli_fail(err, SAE_E_IO, "cannot open %s: no such file or directory", path);
+    if (!S_ISDIR(info.st_mode))
+        return ends_with(path, ".npy") ? inspect_npy(app, path, err) : inspect_safetensors(app, path, err);
+    if (holds(path, "acts.json")) return inspect_acts(app, path, err);
+    if (holds(path, "cfg.json")) return inspect_sae(app, path, err);
+    if (holds(path, "config.json")) return inspect_model(app, path, err);
+    return cli_fail(err, SAE_E_FORMAT,
+                    "%s holds none of acts.json (activations), cfg.json (an SAE) and config.json (a language model)",
+                    path);
+}
+
+static const char *const usage[] = {"PATH", NULL};
+static const cli_note arguments[] = {
+    {"PATH", "an SAE, activations, codes, a language model, a .safetensors or a .npy file"}};
+static const cli_note json_keys[] = {
+    {"kind, path", "sae, acts, codes, model, safetensors or npy, and the path"},
+    {"sae", "arch, rule (topk or threshold), d, n, k, theta, input_norm, subtract_b_dec, and where it comes from"},
+    {"acts", "tokens, d, dtype, shards, and where they come from"},
+    {"codes", "rows, n, entries, l0, d, and where the activations come from"},
+    {"model", "name, parameters, layers, d, heads, d_mlp, positions, vocab, tokenizer (whether there is one)"},
+    {"npy", "dtype, shape"},
+    {"where from", "model, hook_name, ctx, prepend_bos, center_residual; null where the file does not say"},
+    {"tensors", "of sae, codes and safetensors: array of {name, dtype, shape}"},
+};
+
+const cli_command cli_inspect = {
+    .name = "inspect",
+    .summary = "say what a file or directory holds",
+    .usage = usage,
+    .description = "Reads any file or directory that sae knows, checks it, and prints what it holds.",
+    .arguments = arguments,
+    .n_arguments = CLI_COUNT(arguments),
+    .min_words = 1,
+    .max_words = 1,
+    .settings_size = 1,
+    .json = json_keys,
+    .n_json = CLI_COUNT(json_keys),
+    .run = run,
+};

@@ -1,0 +1,9 @@
+/* The commands, one file each (cmd_*.c). */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+extern const cli_command cli_harvest, cli_encode, cli_decode, cli_inspect;
+
+#endif

@@ -1,0 +1,282 @@
+/* sae: picks the command, reads its options, runs it, and delivers the result or the one line that says what went
+ * wrong. */
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+#define MAX_GROUPS 16
+
+static const cli_command *const all_commands[] = {
+    &cli_harvest,
+    &cli_encode,
+    &cli_decode,
+    &cli_inspect,
+};
+
+const cli_command *const *cli_commands(size_t *count)
+{
+    *count = CLI_COUNT(all_commands);
+    return all_commands;
+}
+
+const cli_command *cli_find_command(const char *name)
+{
+    for (size_t i = 0; i < CLI_COUNT(all_commands); i++)
+        if (strcmp(all_commands[i]->name, name) == 0) return all_commands[i];
+    return NULL;
+}
+
+const sae_option *cli_common_options(size_t *count)
+{
+    static const sae_option table[] = {
+        {.name = "threads",
+         .type = SAE_OPT_INT,
+         .offset = offsetof(cli_common, threads),
+         .metavar = "N",
+         .default_text = "all cores",
+         .min = 0,
+         .max = 4096,
+         .help = "threads to use; results never depend on it"},
+        {.name = "json", .type = SAE_OPT_BOOL, .offset = offsetof(cli_common, json), .help = "print one JSON object"},
+        {.name = "quiet",
+         .type = SAE_OPT_BOOL,
+         .offset = offsetof(cli_common, quiet),
+         .help = "no progress and no messages but warnings and errors"},
+        {.name = "keep-first",
+         .type = SAE_OPT_BOOL,
+         .offset = offsetof(cli_common, keep_first),
+         .help = "use the first position of each context too, which is left out as an outlier otherwise"},
+        {.name = "exclude-tokens",
+         .type = SAE_OPT_LIST,
+         .offset = offsetof(cli_common, exclude_tokens),
+         .metavar = "ID,...",
+         .help = "leave out the rows of these token ids"},
+    };
+    *count = CLI_COUNT(table);
+    return table;
+}
+
+sae_status cli_fail(sae_error *err, sae_status status, const char *format, ...)
+{
+    va_list args;
+    if (!err) return status;
+    va_start(args, format);
+    err->status = status;
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return status;
+}
+
+sae_status cli_fail_memory(sae_error *err)
+{
+    return cli_fail(err, SAE_E_MEMORY, "out of memory");
+}
+
+static void message(cli_app *app, const char *prefix, const char *format, va_list args)
+{
+    cli_progress_clear(&app->progress);
+    fputs(prefix, stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+void cli_say(cli_app *app, const char *format, ...)
+{
+    if (app->common.quiet) return;
+    va_list args;
+    va_start(args, format);
+    message(app, "", format, args);
+    va_end(args);
+}
+
+void cli_warn(cli_app *app, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message(app, "sae: warning: ", format, args);
+    va_end(args);
+}
+
+static void on_log(void *ud, sae_log_level level, const char *text)
+{
+    if (level == SAE_LOG_WARN)
+        cli_warn(ud, "%s", text);
+    else
+        cli_say(ud, "%s", text);
+}
+
+static void on_progress(void *ud, const sae_progress *report)
+{
+    cli_app *app = ud;
+    cli_progress_update(&app->progress, report);
+}
+
+sae_status cli_step(cli_app *app, const char *what, const char *unit, int64_t done, int64_t total,
+                    const char *consequence, sae_error *err)
+{
+    sae_progress report = {.what = what, .unit = unit, .done = (double)done, .total = (double)total, .detail = ""};
+    cli_progress_update(&app->progress, &report);
+    if (!*app->env.stop) return SAE_OK;
+    return cli_fail(err, SAE_E_INTERRUPTED, "stopped after %lld of %lld %s; %s", (long long)done, (long long)total,
+                    unit, consequence);
+}
+
+void cli_show_settings(cli_app *app, const cli_command *command, const void *settings)
+{
+    if (app->common.quiet) return;
+    fprintf(stderr, "sae %s\n", command->name);
+    for (size_t g = 0; g < command->n_groups; g++) {
+        size_t count;
+        const sae_option *options = command->groups[g].table(&count);
+        for (size_t i = 0; i < count; i++) {
+            char text[160];
+            sae_option_get(&options[i], (const char *)settings + command->groups[g].base, text, sizeof text);
+            if (*text) fprintf(stderr, "  %-18s %s\n", options[i].name, text);
+        }
+    }
+}
+
+/* Runs a command whose options are read; settings is zeroed memory of the command's size. */
+static sae_status run(const cli_command *command, void *settings, cli_app *app, int argc, char **argv, sae_error *err)
+{
+    cli_bound groups[MAX_GROUPS];
+    size_t n = 0;
+    if (command->defaults) command->defaults(settings);
+    for (size_t g = 0; g < command->n_groups && n + 1 < MAX_GROUPS; g++, n++) {
+        groups[n] = (cli_bound){.config = (char *)settings + command->groups[g].base};
+        groups[n].options = command->groups[g].table(&groups[n].count);
+    }
+    groups[n] = (cli_bound){.config = &app->common};
+    groups[n].options = cli_common_options(&groups[n].count);
+    n++;
+
+    cli_args args;
+    sae_status status = cli_args_parse(&args, command->name, groups, n, argc, argv, err);
+    if (status != SAE_OK) return status;
+    if (args.help) {
+        cli_help_command(app->out, command);
+        goto done;
+    }
+    if (args.n_words < command->min_words) {
+        status = cli_fail(err, SAE_E_ARG, "%s is missing; usage: sae %s %s", command->arguments[args.n_words].name,
+                          command->name, command->usage[0]);
+        goto done;
+    }
+    if (command->max_words >= 0 && args.n_words > command->max_words) {
+        status = cli_fail(err, SAE_E_ARG, "\"%s\" is one argument too many; usage: sae %s %s",
+                          args.words[command->max_words], command->name, command->usage[0]);
+        goto done;
+    }
+    cli_progress_init(&app->progress, app->common.quiet);
+    app->env = (sae_env){.threads = (int)app->common.threads,
+                         .log = on_log,
+                         .progress = on_progress,
+                         .ud = app,
+                         .stop = cli_catch_signals()};
+    status = command->run(app, settings, args.words, err);
+    cli_progress_clear(&app->progress);
+done:
+    cli_args_free(&args);
+    return status;
+}
+
+static sae_status run_help(cli_app *app, int argc, char **argv, sae_error *err)
+{
+    if (argc == 0) {
+        cli_help_general(app->out);
+        return SAE_OK;
+    }
+    if (strcmp(argv[0], "--man") == 0) {
+        cli_help_man(app->out);
+        return SAE_OK;
+    }
+    if (strcmp(argv[0], "--completion") == 0) return cli_help_completion(app->out, argc > 1 ? argv[1] : "", err);
+    const cli_command *command = cli_find_command(argv[0]);
+    if (!command) return cli_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", argv[0]);
+    cli_help_command(app->out, command);
+    return SAE_OK;
+}
+
+static sae_status unknown_command(const char *word, sae_error *err)
+{
+    const char *closest = NULL;
+    int best = 0;
+    if (word[0] == '-')
+        return cli_fail(err, SAE_E_ARG, "%s stands before the command; usage: sae COMMAND [--OPTION VALUE]...", word);
+    for (size_t i = 0; i < CLI_COUNT(all_commands); i++) {
+        int likeness = cli_likeness(word, all_commands[i]->name);
+        if (likeness >= 0 && (!closest || likeness < best)) {
+            closest = all_commands[i]->name;
+            best = likeness;
+        }
+    }
+    if (closest) return cli_fail(err, SAE_E_ARG, "there is no command \"%s\"; did you mean \"%s\"?", word, closest);
+    return cli_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", word);
+}
+
+static sae_status dispatch(cli_app *app, int argc, char **argv, sae_error *err)
+{
+    if (argc < 2) return cli_fail(err, SAE_E_ARG, "no command; sae --help lists them");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return run_help(app, 0, NULL, err);
+    if (strcmp(argv[1], "help") == 0) return run_help(app, argc - 2, argv + 2, err);
+    if (strcmp(argv[1], "--version") == 0) {
+        fprintf(app->out, "sae %s\n", sae_version());
+        return SAE_OK;
+    }
+    const cli_command *command = cli_find_command(argv[1]);
+    if (!command) return unknown_command(argv[1], err);
+    void *settings = calloc(1, command->settings_size);
+    if (!settings) return cli_fail_memory(err);
+    sae_status status = run(command, settings, app, argc - 2, argv + 2, err);
+    free(settings);
+    return status;
+}
+
+/* Output must not land in a data file that was opened as descriptor 1 or 2 because the caller had closed them. A
+ * descriptor that cannot be written to keeps the place, so that the loss of the result is noticed. */
+static void reserve_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)!open("/dev/null", O_RDONLY);
+}
+
+static sae_status deliver(const char *text, size_t size, sae_error *err)
+{
+    bool written = fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0;
+    int code = errno;
+    if (fclose(stdout) != 0 && written) {
+        written = false;
+        code = errno;
+    }
+    if (!written) return cli_fail(err, SAE_E_IO, "cannot write the result to stdout: %s", strerror(code));
+    return SAE_OK;
+}
+
+int main(int argc, char **argv)
+{
+    sae_error err = {0};
+    char *text = NULL;
+    size_t size = 0;
+    reserve_descriptors();
+    cli_app app = {.out = open_memstream(&text, &size)};
+    sae_status status = app.out ? dispatch(&app, argc, argv, &err) : cli_fail_memory(&err);
+    if (app.out && fclose(app.out) != 0 && status == SAE_OK) status = cli_fail_memory(&err);
+    if (status == SAE_OK) status = deliver(text, size, &err);
+    free(text);
+    if (status == SAE_OK) return EXIT_DONE;
+    for (char *p = err.message; *p; p++)
+        if (*p == '\n' || *p == '\r') *p = ' ';
+    fprintf(stderr, "sae: %s\n", *err.message ? err.message : sae_status_name(status));
+    return status == SAE_E_ARG ? EXIT_USAGE : EXIT_FAILED;
+}

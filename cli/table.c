@@ -1,0 +1,172 @@
+#include "cli/table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Inserts commas into the whole part of a printed number. */
+static void separate(char *out, size_t size, const char *digits)
+{
+    const char *start = digits + (*digits == '-');
+    size_t whole = strspn(start, "0123456789"), n = 0;
+    if (*digits == '-' && n + 1 < size) out[n++] = '-';
+    for (size_t i = 0; start[i] && n + 1 < size; i++) {
+        if (i > 0 && i < whole && (whole - i) % 3 == 0 && n + 2 < size) out[n++] = ',';
+        out[n++] = start[i];
+    }
+    if (size) out[n] = 0;
+}
+
+void cli_format_count(char *out, size_t size, int64_t value)
+{
+    char digits[32];
+    snprintf(digits, sizeof digits, "%" PRId64, value);
+    separate(out, size, digits);
+}
+
+void cli_format_number(char *out, size_t size, double value, int digits)
+{
+    char text[64];
+    if (isnan(value)) {
+        snprintf(out, size, "-");
+        return;
+    }
+    double magnitude = fabs(value);
+    if (isinf(value) || magnitude >= 1e9 || (magnitude > 0 && magnitude < 1e-4)) {
+        snprintf(out, size, "%.*g", digits, value);
+        return;
+    }
+    int whole = magnitude >= 1 ? (int)floor(log10(magnitude)) + 1 : 1;
+    if (magnitude > 0 && magnitude < 1) whole = 1 + (int)floor(log10(magnitude));
+    int decimals = digits - whole;
+    snprintf(text, sizeof text, "%.*f", decimals > 0 ? decimals : 0, value);
+    separate(out, size, text);
+}
+
+void cli_format_percent(char *out, size_t size, double share)
+{
+    if (isnan(share))
+        snprintf(out, size, "-");
+    else
+        snprintf(out, size, "%.1f%%", 100 * share);
+}
+
+static bool continues(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+int cli_columns(const char *text)
+{
+    int columns = 0;
+    for (; *text; text++) columns += !continues(*text);
+    return columns;
+}
+
+int cli_prefix_bytes(const char *text, int columns)
+{
+    int bytes = 0;
+    for (; text[bytes]; bytes++)
+        if (!continues(text[bytes]) && columns-- <= 0) break;
+    return bytes;
+}
+
+void cli_table_init(cli_table *table, int columns)
+{
+    *table = (cli_table){.columns = columns < CLI_TABLE_COLUMNS ? columns : CLI_TABLE_COLUMNS};
+}
+
+void cli_table_text(cli_table *table, const char *text)
+{
+    if (table->failed) return;
+    if (table->used == table->capacity) {
+        size_t capacity = table->capacity ? 2 * table->capacity : 64;
+        char **grown = realloc(table->cells, capacity * sizeof *grown);
+        if (!grown) {
+            table->failed = true;
+            return;
+        }
+        table->cells = grown;
+        table->capacity = capacity;
+    }
+    char *copy = strdup(text);
+    if (copy)
+        table->cells[table->used++] = copy;
+    else
+        table->failed = true;
+}
+
+void cli_table_count(cli_table *table, int64_t value)
+{
+    char text[48];
+    cli_format_count(text, sizeof text, value);
+    cli_table_text(table, text);
+}
+
+void cli_table_number(cli_table *table, double value, int digits)
+{
+    char text[64];
+    cli_format_number(text, sizeof text, value, digits);
+    cli_table_text(table, text);
+}
+
+void cli_table_percent(cli_table *table, double share)
+{
+    char text[32];
+    cli_format_percent(text, sizeof text, share);
+    cli_table_text(table, text);
+}
+
+void cli_table_print(cli_table *table, FILE *out)
+{
+    size_t columns = (size_t)table->columns, rows = table->used / columns;
+    int width[CLI_TABLE_COLUMNS] = {0};
+    for (size_t i = 0; i < table->used; i++) {
+        int here = cli_columns(table->cells[i]);
+        if (here > width[i % columns]) width[i % columns] = here;
+    }
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            const char *cell = table->cells[r * columns + c];
+            int pad = width[c] - cli_columns(cell);
+            if (c == 0)
+                fprintf(out, "  %s%*s", cell, pad, "");
+            else
+                fprintf(out, "  %*s%s", pad, "", cell);
+        }
+        fputc('\n', out);
+    }
+    for (size_t i = 0; i < table->used; i++) free(table->cells[i]);
+    free(table->cells);
+    *table = (cli_table){0};
+}
+
+void cli_fact(const cli_facts *facts, const char *name, const char *value, const char *meaning)
+{
+    int name_pad = facts->name_width - cli_columns(name), value_pad = facts->value_width - cli_columns(value);
+    fprintf(facts->out, "  %s%*s  %*s%s", name, name_pad > 0 ? name_pad : 0, "", value_pad > 0 ? value_pad : 0, "",
+            value);
+    fprintf(facts->out, *meaning ? "  %s\n" : "%s\n", meaning);
+}
+
+void cli_fact_count(const cli_facts *facts, const char *name, int64_t value, const char *meaning)
+{
+    char text[48];
+    cli_format_count(text, sizeof text, value);
+    cli_fact(facts, name, text, meaning);
+}
+
+void cli_fact_number(const cli_facts *facts, const char *name, double value, int digits, const char *meaning)
+{
+    char text[64];
+    cli_format_number(text, sizeof text, value, digits);
+    cli_fact(facts, name, text, meaning);
+}
+
+void cli_fact_percent(const cli_facts *facts, const char *name, double share, const char *meaning)
+{
+    char text[32];
+    cli_format_percent(text, sizeof text, share);
+    cli_fact(facts, name, text, meaning);
+}
