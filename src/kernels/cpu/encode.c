@@ -107,13 +107,6 @@ static int64_t block_size(const sae_encoder *e, const sae_encode_job *job)
     return size;
 }
 
-static float norm_above(const sae_ops *ops, const float *c, int64_t d)
-{
-    /* double keeps 2⁻⁵³·d of relative error, far inside the 2⁻²³ of the step up */
-    float norm = (float)sqrt(ops->sum_squares(c, d));
-    return nextafterf(nextafterf(norm, HUGE_VALF), HUGE_VALF);
-}
-
 /* ROW: writes a finished row to its place in codes (k slots per row); a row with too few entries above a
  * raised filter is marked to be screened again from 0. */
 static void finish_row(const sae_encoder *e, const sae_encode_job *job, sae_worker *w, int64_t b, int64_t row,
@@ -155,7 +148,7 @@ static void screen_all(sae_encoder *e, const sae_screen *screen, float start, sa
         int64_t first = block * size, rows = job->rows - first < size ? job->rows - first : size;
         const float *c = job->c + first * job->d;
         for (int64_t b = 0; b < rows; b++) {
-            w->norm[b] = norm_above(screen->ops, c + b * job->d, job->d);
+            w->norm[b] = sae_norm_above(screen->ops, c + b * job->d, job->d);
             w->filter[b] = start * w->norm[b];
             w->list_count[b] = 0;
         }
@@ -178,7 +171,7 @@ static int64_t screen_again(sae_encoder *e, const sae_screen *screen, sae_codes 
         int64_t first = block * size, rows = count - first < size ? count - first : size;
         for (int64_t b = 0; b < rows; b++) {
             memcpy(w->c + b * d, job->c + e->again[first + b] * d, (size_t)d * sizeof(float));
-            w->norm[b] = norm_above(screen->ops, w->c + b * d, d);
+            w->norm[b] = sae_norm_above(screen->ops, w->c + b * d, d);
             w->filter[b] = 0;
             w->list_count[b] = 0;
         }
@@ -349,9 +342,16 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
     return status;
 }
 
+float sae_norm_above(const sae_ops *ops, const float *v, int64_t d)
+{
+    /* the double sum is within 2⁻⁵³·d of the truth, far inside the two steps up */
+    float norm = (float)sqrt(ops->sum_squares(v, d));
+    return nextafterf(nextafterf(norm, HUGE_VALF), HUGE_VALF);
+}
+
 void sae_row_norms(const float *W, int64_t n, int64_t d, float *norms, int threads)
 {
     const sae_ops *ops = sae_ops_best();
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < n; i++) norms[i] = norm_above(ops, W + i * d, d);
+    for (int64_t i = 0; i < n; i++) norms[i] = sae_norm_above(ops, W + i * d, d);
 }

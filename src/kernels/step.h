@@ -1,0 +1,69 @@
+/* The phases of a training step after encode: residual and per-code gradient, codes by latent, update. */
+#ifndef SAE_KERNELS_STEP_H
+#define SAE_KERNELS_STEP_H
+
+#include "kernels/kernels.h"
+#include "kernels/ops.h"
+
+#include <stdbool.h>
+
+/* e [rows, d] = target − Σ_i f_i W_dec,i over each row's codes; slope[j] = e_b·W_dec,i for code j of row b (the
+ * gradient of ½‖e_b‖² with respect to f, negated). row_square[b] = ‖e_b‖². */
+void sae_residual(const sae_codes *codes, const float *target, const float *W_dec, int64_t d, float *e, float *slope,
+                  double *row_square, int threads);
+
+/* sums[j] = Σ_b e[b, j] in a fixed order; scratch [⌈rows/64⌉, d]. */
+void sae_column_sums(const float *e, int64_t rows, int64_t d, double *scratch, double *sums, int threads);
+
+/* Codes regrouped by latent: latent i has entries offsets[i] … offsets[i + 1] − 1, rows ascending. */
+typedef struct sae_by_latent {
+    int64_t n, capacity;
+    int64_t *offsets; /* [n + 1] */
+    int32_t *row;     /* [capacity] */
+    float *f;         /* [capacity] activation */
+    float *slope;     /* [capacity] from sae_residual */
+    int32_t *scratch; /* [SAE_SEGMENTS, n] */
+} sae_by_latent;
+
+#define SAE_SEGMENTS 8 /* rows are counted and placed in this many fixed segments, in parallel */
+
+sae_status sae_by_latent_new(sae_by_latent *out, int64_t n, int64_t capacity, sae_error *err);
+void sae_by_latent_clear(sae_by_latent *by);
+void sae_by_latent_fill(sae_by_latent *by, const sae_codes *codes, const float *slope, int threads);
+
+/* The update phase. For latent i, with s the scale of each term (∂L/∂‖e‖² of its loss, times 2):
+ *   gW_dec,i = −Σ_terms s Σ_b f_bi e_b      then minus its part along W_dec,i
+ *   ∂L/∂z_bi = −s·slope_bi,   gW_enc,i = Σ ∂L/∂z_bi c_b,   gb_enc,i = Σ ∂L/∂z_bi
+ * followed by Adam on all rows and renormalised decoder rows. A latent's rows are read and written once. */
+typedef struct sae_update_term {
+    const sae_by_latent *codes;
+    const float *e; /* [rows, d] residual of this term */
+    float scale;
+} sae_update_term;
+
+typedef struct sae_update {
+    int64_t d, n;
+    const float *c; /* [rows, d] centred input */
+    sae_update_term terms[2];
+    int n_terms;
+    float *W_enc, *b_enc, *W_dec; /* parameters, updated */
+    float *m_W_enc, *m_b_enc, *m_W_dec;
+    float *v_W_enc, *v_b_enc, *v_W_dec;
+    float *w_norm; /* [n] bounds of ‖W_enc,i‖, refreshed */
+    const sae_adam *adam;
+    float *bias_sums;      /* [⌈n/SAE_LATENT_CHUNK⌉, d] */
+    double *chunk_squares; /* [⌈n/SAE_LATENT_CHUNK⌉] */
+    float *rows;           /* [threads, 2·d] gradient rows of the latent at hand */
+    int threads;
+} sae_update;
+
+#define SAE_LATENT_CHUNK 64 /* latents per unit of parallel work and of the fixed reduction order */
+
+/* Squared norm of gW_dec (projected), gW_enc and gb_enc together: the first pass when gradients are clipped. */
+double sae_update_square_norm(const sae_update *u);
+/* Gradients multiplied by `factor` (1: no clipping), Adam, renormalisation, w_norm. */
+void sae_update_apply(const sae_update *u, float factor);
+/* After either of the two: sums[j] = Σ_i W_enc,ij gb_enc,i with W_enc as it was before the update. */
+void sae_update_bias_sums(const sae_update *u, double *sums);
+
+#endif
