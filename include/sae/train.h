@@ -1,0 +1,153 @@
+/* Training: one stream of activations, any number of SAEs, checkpoints, the same bits after a resume. */
+#ifndef SAE_TRAIN_H
+#define SAE_TRAIN_H
+
+#include <sae/data.h>
+#include <sae/env.h>
+#include <sae/model.h>
+#include <sae/options.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum sae_input_scale { SAE_SCALE_NONE, SAE_SCALE_NORM, SAE_SCALE_RMS, SAE_SCALE_TOKEN } sae_input_scale;
+typedef enum sae_aux_norm { SAE_AUX_NONE, SAE_AUX_VARIANCE } sae_aux_norm;
+typedef enum sae_theta_rule { SAE_THETA_CALIBRATED, SAE_THETA_RUNNING, SAE_THETA_L0 } sae_theta_rule;
+typedef enum sae_b_dec_init { SAE_B_DEC_MEAN, SAE_B_DEC_MEDIAN, SAE_B_DEC_ZERO } sae_b_dec_init;
+
+/* Everything about a run, as it is asked for: one field per option. The lists (comma-separated) make a grid; every
+ * SAE of the grid sees the same batches, and equals the SAE trained alone with the same options, bit for bit. */
+typedef struct sae_train_options {
+    /* lists */
+    const char *arch;  /* "topk", "batchtopk" */
+    const char *width; /* latents, n */
+    const char *k;
+    const char *lr;
+    const char *seed;
+    /* per SAE */
+    double warmup, decay; /* share of the steps */
+    double clip;          /* 0: off */
+    double beta1, beta2;
+    int input_scale;      /* sae_input_scale */
+    int64_t k_aux;
+    double aux_alpha;
+    int aux_norm;         /* sae_aux_norm */
+    int64_t dead_tokens;  /* 0: min(10,000,000, 10 % of the run) */
+    int theta;            /* sae_theta_rule */
+    int b_dec_init;       /* sae_b_dec_init */
+    const char *init;     /* directory of an SAE to start from, or NULL */
+    /* the run */
+    int64_t tokens; /* 0: one pass over the training rows */
+    int64_t batch;
+    bool shuffle;
+    int64_t shuffle_seed; /* order of the rows; not that of the SAEs, which share it */
+    double held_out;
+    int64_t checkpoint_every, log_every; /* steps; 0: only at the end */
+    bool resume, force;
+} sae_train_options;
+
+SAE_API sae_train_options sae_train_options_default(void);
+/* The option table of sae_train_options. */
+SAE_API const sae_option *sae_train_option_table(size_t *count);
+/* The parts of the options that say how the source is to be opened. */
+SAE_API void sae_train_source_config(const sae_train_options *options, sae_source_config *config);
+
+/* One SAE's options, taken from the grid. */
+typedef struct sae_train_config {
+    sae_arch arch;
+    int64_t width, k;
+    double lr;
+    uint64_t seed;
+    sae_train_options shared; /* everything that is not a list */
+    char name[96];            /* "batchtopk-512-k8", with -lrX and -sN when those are lists; "" for a single SAE */
+} sae_train_config;
+
+/* The grid of an option set, in the order arch, width, k, lr, seed (last fastest). SAE_E_ARG for an empty or
+ * repeated entry, k > width, or a number out of bounds. *configs is freed with free(). */
+SAE_API sae_status sae_train_grid(const sae_train_options *options, sae_train_config **configs, size_t *count,
+                                  sae_error *err);
+
+/* ---- whole runs ----------------------------------------------------------------------------------- */
+
+/* The three inference thresholds of a BatchTopK SAE and the mean L0 each gives on held-out rows (NaN where
+ * there is none: no held-out rows, or TopK). */
+typedef struct sae_thetas {
+    double calibrated, running, l0;
+    double l0_calibrated, l0_running, l0_l0;
+} sae_thetas;
+
+typedef struct sae_train_sae {
+    char path[1024];      /* directory of the saved SAE */
+    sae_train_config config;
+    sae_thetas thetas;
+    double theta;         /* the one saved; NaN for TopK */
+    struct {
+        int64_t tokens;   /* 0: nothing was held out, the numbers are NaN */
+        double l0, mse, fvu;
+        int64_t dead;     /* never fired on these rows */
+    } held_out;
+} sae_train_sae;
+
+typedef struct sae_train_result {
+    int64_t tokens, steps;
+    double seconds;
+    int64_t resumed_from; /* step, or −1 */
+    size_t n_saes;
+    sae_train_sae *saes;
+} sae_train_result;
+
+/* Trains all SAEs of the grid on the source's training stream and saves them: `out` itself for one SAE, out/NAME
+ * for each of a grid; metrics.jsonl and checkpoint/ beside each. What will be done (steps, memory, effective
+ * settings) goes to the log first. SAE_E_EXISTS when `out` holds a run and neither resume nor force is set.
+ * When env->stop is set: a checkpoint is written and SAE_E_INTERRUPTED says how to go on. A loss that is not finite
+ * gives SAE_E_VALUE with the step; the last checkpoint stays. */
+SAE_API sae_status sae_train(const sae_train_options *options, sae_source *source, const char *out,
+                             sae_train_result **result, const sae_env *env, sae_error *err);
+SAE_API void sae_train_result_free(sae_train_result *result);
+
+/* ---- step by step (tests, benchmarks, other programs' loops) ---------------------------------------- */
+
+typedef struct sae_trainer sae_trainer;
+
+/* Parameters of one SAE in training (scaled space), borrowed from the trainer. */
+typedef struct sae_train_view {
+    int64_t d, n;
+    float *W_enc, *b_enc, *W_dec, *b_dec;                 /* [n, d], [n], [n, d], [d] */
+    float *m_W_enc, *m_b_enc, *m_W_dec, *m_b_dec;         /* Adam's first moments */
+    float *v_W_enc, *v_b_enc, *v_W_dec, *v_b_dec;         /* second moments */
+    int64_t *tokens_since_fired;                          /* [n] */
+} sae_train_view;
+
+/* What one step of one SAE did. */
+typedef struct sae_step_metrics {
+    int64_t step;      /* 1, 2, … */
+    double loss, mse, aux;
+    double l0;
+    double fvu;        /* of this batch; NaN unless asked for with want_fvu */
+    int64_t dead;      /* by the counters, after this batch */
+    double theta;      /* running estimate; NaN for TopK or before the first kept positive */
+    double lr;
+    int64_t codes, aux_codes, rescored, repeats;
+    double encode_seconds, select_seconds, decode_seconds, update_seconds, aux_seconds, total_seconds;
+} sae_step_metrics;
+
+/* For rows of width d, `steps` steps of `batch` rows. Nothing is allocated after this call. W_enc, W_dec are drawn;
+ * b_dec is 0 until set through the view (sae_train does it from data). */
+SAE_API sae_status sae_trainer_create(sae_trainer **out, const sae_train_config *configs, size_t count, int64_t d,
+                                      int64_t batch, int64_t steps, const sae_env *env, sae_error *err);
+SAE_API void sae_trainer_free(sae_trainer *trainer);
+/* After parameters were changed through a view. */
+SAE_API void sae_trainer_refresh(sae_trainer *trainer);
+SAE_API sae_train_view sae_trainer_get_view(sae_trainer *trainer, size_t i);
+/* One step of all SAEs on x [batch, d] in raw space (destroyed). metrics [count]. */
+SAE_API sae_status sae_trainer_step(sae_trainer *trainer, float *x, bool want_fvu, sae_step_metrics *metrics,
+                                    sae_error *err);
+/* The SAE as it is now, in inference form and raw space; theta: for BatchTopK. */
+SAE_API sae_status sae_trainer_model(const sae_trainer *trainer, size_t i, double theta, const sae_acts_meta *meta,
+                                     sae_model **out, sae_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
