@@ -66,7 +66,9 @@ typedef struct sae_acts_meta {
 typedef struct sae_acts sae_acts;
 
 /* Opens an activation directory (acts.json + acts-00000.safetensors …), or one .npy or .safetensors
- * file with one 2-D float array; then has_positions is false and the text fields of meta are "". */
+ * file with one 2-D float array (or several, of which one is called "acts"); then the text fields of meta
+ * are "", meta.dtype may also be f64, and has_positions is true only for a .safetensors file that holds
+ * tokens, positions and docs beside its rows, as shards do. Shards stay mapped: nothing is copied. */
 SAE_API sae_status sae_acts_open(sae_acts **out, const char *path, sae_error *err);
 SAE_API void sae_acts_close(sae_acts *acts);
 SAE_API const sae_acts_meta *sae_acts_get_meta(const sae_acts *acts);
@@ -84,20 +86,24 @@ SAE_API sae_status sae_acts_gather(const sae_acts *acts, const int64_t *rows, in
  * positions (npy) tokens are −1, positions 1, docs 0. */
 SAE_API void sae_acts_read_ids(const sae_acts *acts, int64_t first, int64_t count, int32_t *tokens, int32_t *positions,
                                int32_t *docs);
-/* Hints to the system: rows will be needed soon, or no longer. */
+/* Hints to the system that rows will be needed soon: it reads them ahead. */
 SAE_API void sae_acts_will_need(const sae_acts *acts, int64_t first, int64_t count);
 
 typedef struct sae_acts_writer sae_acts_writer;
 
 /* Starts an activation directory. An existing one that holds acts.json gives SAE_E_EXISTS unless
- * `force`; then its old shards and acts.json are removed first. meta->n_tokens is ignored. */
+ * `force`; then acts.json and the old shards are removed first. Shards without acts.json are what a
+ * killed run left: they are removed too. meta->n_tokens is ignored. Rows are streamed to the disk: the
+ * writer needs some kilobytes of memory, whatever shard_tokens is. */
 SAE_API sae_status sae_acts_writer_open(sae_acts_writer **out, const char *dir, const sae_acts_meta *meta,
                                         int64_t shard_tokens, bool force, sae_error *err);
-/* Appends rows [count, d] with their ids (none may be NULL); SAE_E_VALUE for NaN or Inf. */
+/* Appends rows [count, d] with their ids (none may be NULL); SAE_E_VALUE for NaN or Inf, also when a
+ * finite value is too large for the dtype. After an error only abort is left to do. */
 SAE_API sae_status sae_acts_writer_append(sae_acts_writer *writer, int64_t count, const float *rows,
                                           const int32_t *tokens, const int32_t *positions, const int32_t *docs,
                                           sae_error *err);
-/* Completes the last shard and writes acts.json; the writer is freed either way. *shards may be NULL. */
+/* Completes the last shard and writes acts.json; the writer is freed either way. shards: how many there
+ * are (NULL: not asked). On failure, and without a single row (SAE_E_ARG), nothing is left. */
 SAE_API sae_status sae_acts_writer_finish(sae_acts_writer *writer, int64_t *shards, sae_error *err);
 /* Gives up: removes the shards that this writer made. NULL is allowed. */
 SAE_API void sae_acts_writer_abort(sae_acts_writer *writer);
@@ -121,7 +127,8 @@ SAE_API void sae_codes_free(sae_codes *codes);
 SAE_API sae_status sae_codes_reserve(sae_codes *codes, int64_t rows, int64_t entries, sae_error *err);
 
 /* A code file (safetensors): row_offsets [N+1] i64, latents [nnz] i32, values [nnz] f32, and tokens,
- * positions, docs [N] i32; metadata n_latents, d and what is known of the activations. Written in pieces. */
+ * positions, docs [N] i32; metadata n_latents, d and what is known of the activations. Written in pieces,
+ * in memory that does not grow; finish and abort free the writer. */
 typedef struct sae_codes_writer sae_codes_writer;
 SAE_API sae_status sae_codes_writer_open(sae_codes_writer **out, const char *path, int64_t n_latents,
                                          const sae_acts_meta *meta, bool force, sae_error *err);
@@ -132,13 +139,15 @@ SAE_API void sae_codes_writer_abort(sae_codes_writer *writer);
 
 typedef struct sae_codes_file sae_codes_file;
 /* Opens and checks a code file whole: offsets ascending from 0 to nnz, latents in [0, n_latents) and
- * ascending within a row, values finite and > 0. */
+ * ascending within a row, values finite and > 0. tokens, positions and docs may be missing (all three):
+ * then they read as −1, 1 and 0. */
 SAE_API sae_status sae_codes_file_open(sae_codes_file **out, const char *path, sae_error *err);
 SAE_API void sae_codes_file_close(sae_codes_file *file);
 SAE_API int64_t sae_codes_file_rows(const sae_codes_file *file);
 SAE_API int64_t sae_codes_file_latents(const sae_codes_file *file);
 /* Metadata of the activations that were encoded (d included). */
 SAE_API const sae_acts_meta *sae_codes_file_meta(const sae_codes_file *file);
+/* out = rows first … first + count − 1 (replaces what was there); the id lists may be NULL. */
 SAE_API sae_status sae_codes_file_read(const sae_codes_file *file, int64_t first, int64_t count, sae_codes *out,
                                        int32_t *tokens, int32_t *positions, int32_t *docs, sae_error *err);
 

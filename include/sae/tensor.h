@@ -31,7 +31,7 @@ typedef struct sae_tensor {
     int rank;
     int64_t shape[SAE_MAX_RANK];
     const void *data;
-    size_t bytes; /* = product(shape) · sae_dtype_size(dtype) */
+    size_t bytes; /* = product(shape) · sae_dtype_size(dtype); for SAE_DTYPE_OTHER what the file says */
 } sae_tensor;
 
 /* Bytes per element; 0 for SAE_DTYPE_OTHER. */

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "io/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,28 +54,12 @@ static char peek(cursor *c)
     return c->at < c->length ? c->text[c->at] : 0;
 }
 
-/* Length of the JSON object that starts at the cursor; 0 when it nests deeper than `depth`, is longer than `limit`
- * or does not end. Bounds what jansson is given; whether it is JSON is for jansson to say. */
-static size_t object_extent(const cursor *c, int depth, size_t limit)
+/* Length of the flat object at the cursor, or 0: what bounds the tree that jansson makes of it. */
+static size_t object_extent(cursor *c, int depth, size_t limit)
 {
-    const char *text = c->text + c->at;
-    size_t length = c->length - c->at < limit ? c->length - c->at : limit;
-    int open = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < length; i++) {
-        char ch = text[i];
-        if (in_string) {
-            if (ch == '\\') i++;
-            if (ch == '"') in_string = false;
-        } else if (ch == '"') {
-            in_string = true;
-        } else if (ch == '{' || ch == '[') {
-            if (++open > depth) return 0;
-        } else if (ch == '}' || ch == ']') {
-            if (--open == 0) return i + 1;
-        }
-    }
-    return 0;
+    if (peek(c) != '{') return 0;
+    size_t left = c->length - c->at;
+    return sae_json_extent(c->text + c->at, left < limit ? left : limit, depth);
 }
 
 /* Parses one value at the cursor, within `length` bytes, and moves past it. */
@@ -195,7 +180,7 @@ static sae_status add_entry(cursor *c, table *t, const char *name, size_t data_s
         t->entries = grown;
         t->capacity = capacity;
     }
-    extent = peek(c) == '{' ? object_extent(c, 2, MAX_ENTRY) : 0;
+    extent = object_extent(c, 2, MAX_ENTRY);
     if (extent == 0) return bad_entry(c, name, "its description is not a small, flat JSON object", err);
     SAE_TRY(parse_value(c, extent, &json, err));
     SAE_TRY(read_entry(c, kept, json, data_size, &t->entries[t->count], err));
@@ -209,7 +194,7 @@ static sae_status read_metadata(cursor *c, json_t **metadata, sae_error *err)
 {
     sae_status status;
     json_t *json = NULL;
-    size_t extent = peek(c) == '{' ? object_extent(c, 1, MAX_METADATA) : 0;
+    size_t extent = object_extent(c, 1, MAX_METADATA);
     if (*metadata) return bad_header(c, "a second \"__metadata__\"", err);
     if (extent == 0) return bad_header(c, "\"__metadata__\" is not a flat JSON object of at most 16 MB", err);
     SAE_TRY(parse_value(c, extent, &json, err));
