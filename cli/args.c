@@ -62,8 +62,8 @@ static sae_status unknown(const char *who, const cli_bound *groups, size_t n_gro
             }
         }
     }
-    if (closest) return cli_fail(err, SAE_E_ARG, "sae %s has no option --%s; did you mean --%s?", who, name, closest);
-    return cli_fail(err, SAE_E_ARG, "sae %s has no option --%s; see sae %s --help", who, name, who);
+    if (closest) return cli_fail(err, SAE_E_ARG, "%s has no option --%s; did you mean --%s?", who, name, closest);
+    return cli_fail(err, SAE_E_ARG, "%s has no option --%s; see sae %s --help", who, name, who);
 }
 
 /* The list of a FILES option, the one that it already has when the option is given twice; NULL when out of memory. */
@@ -136,7 +136,7 @@ sae_status cli_args_parse(cli_args *out, const char *who, const cli_bound *group
         } else if (options && is_option(word)) {
             CLI_TRY(read_option(&args, who, groups, n_groups, argc, argv, &i, err));
         } else if (options && word[0] == '-' && word[1]) {
-            status = cli_fail(err, SAE_E_ARG, "sae %s has no option %s; see sae %s --help", who, word, who);
+            status = cli_fail(err, SAE_E_ARG, "%s has no option %s; see sae %s --help", who, word, who);
             goto done;
         } else {
             args.words[args.n_words++] = word;

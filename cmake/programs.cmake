@@ -1,7 +1,15 @@
 # The command line: public headers only.
 file(GLOB SAE_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
-if(SAE_CLI_SOURCES)
-  add_executable(sae ${SAE_CLI_SOURCES})
-  target_include_directories(sae PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
-  target_link_libraries(sae PRIVATE sae_static)
-endif()
+add_executable(sae ${SAE_CLI_SOURCES})
+target_include_directories(sae PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
+target_link_libraries(sae PRIVATE sae_static)
+
+# The manual page and the shell completions come out of the program's own option tables.
+set(SAE_DOCS ${PROJECT_BINARY_DIR}/docs)
+add_custom_command(TARGET sae POST_BUILD
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${SAE_DOCS}
+  COMMAND sae help --man > ${SAE_DOCS}/sae.1
+  COMMAND sae help --completion bash > ${SAE_DOCS}/sae.bash
+  COMMAND sae help --completion zsh > ${SAE_DOCS}/_sae
+  COMMAND sae help --completion fish > ${SAE_DOCS}/sae.fish
+  COMMENT "Writing the manual page and completions")

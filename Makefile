@@ -1,0 +1,73 @@
+# The front door; the build itself is CMake's. `make help` lists the targets.
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+CMAKE_FLAGS ?=
+
+# CC=clang-14 make: only a compiler that was asked for is passed on.
+ifneq ($(origin CC),default)
+export CC
+COMPILER := -DCMAKE_C_COMPILER=$(CC)
+endif
+
+# The jobs of CMake's own make are not this make's.
+CMAKE_BUILD = MAKEFLAGS= cmake --build $(1) --parallel $(JOBS)
+
+.PHONY: all help deps test demo bench bench-peers install asan format clean
+
+all:
+	@scripts/deps.sh build
+	@[ -f $(BUILD)/CMakeCache.txt ] || cmake -S . -B $(BUILD) -DSAE_TESTS=OFF $(COMPILER) $(CMAKE_FLAGS)
+	@$(call CMAKE_BUILD,$(BUILD))
+
+help:
+	@echo "make               build build/sae and the library"
+	@echo "make deps          install what building, testing and the demo need (apt)"
+	@echo "make test          build and run the tests"
+	@echo "make demo          text to compared SAEs in a few minutes; TEXT=FILE uses your text"
+	@echo "make bench         measure speed on this machine; writes build/bench.json"
+	@echo "make bench-peers   the same step in PyTorch and other packages (makes a Python environment)"
+	@echo "make install       PREFIX=$(PREFIX), DESTDIR="
+	@echo "make asan          the tests with address and undefined-behaviour sanitizers"
+	@echo "make format        clang-format-14 over the sources"
+	@echo "make clean         remove the build folders"
+	@echo "Variables: BUILD, JOBS, CC, CMAKE_FLAGS, PREFIX, DESTDIR, TEXT"
+
+deps:
+	@scripts/deps.sh build test demo
+
+test:
+	@scripts/deps.sh build test
+	@cmake -S . -B $(BUILD) -DSAE_TESTS=ON $(COMPILER) $(CMAKE_FLAGS)
+	@$(call CMAKE_BUILD,$(BUILD))
+	@ctest --test-dir $(BUILD) --label-exclude slow --output-on-failure --parallel $(JOBS)
+
+demo: all
+	@[ -n "$(TEXT)" ] || scripts/deps.sh demo
+	@TEXT="$(TEXT)" SAE=$(BUILD)/sae OUT=$(BUILD)/demo demo/run.sh
+
+bench: all
+	@$(BUILD)/sae bench --json >$(BUILD)/bench.json.part
+	@mv $(BUILD)/bench.json.part $(BUILD)/bench.json
+	@echo "Wrote $(BUILD)/bench.json"
+
+bench-peers: all
+	@SAE=$(BUILD)/sae bench/peers.sh
+
+install: all
+	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+
+asan:
+	@scripts/deps.sh build test
+	@cmake -S . -B $(BUILD)-asan -DSAE_TESTS=ON -DSAE_SANITIZE=ON $(COMPILER) $(CMAKE_FLAGS)
+	@$(call CMAKE_BUILD,$(BUILD)-asan)
+	@ctest --test-dir $(BUILD)-asan --label-exclude slow --output-on-failure --parallel $(JOBS)
+
+format:
+	@scripts/deps.sh format
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan
