@@ -1,11 +1,8 @@
 /* The generator against the published Philox test vectors, and the shape of its distributions. */
 #include "base/rng.h"
+#include "testing.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 
 static void known_answers(void **state)
 {

@@ -281,7 +281,7 @@ static sae_status encode_batch(sae_encoder *e, const sae_screen *screen, sae_enc
     stats->select_seconds += seconds_now() - began;
     if (hint) {
         float moved = hint->cut > 0 && cut_value > 0 ? fabsf(cut_value / hint->cut - 1) : 0.1f;
-        float margin = fmaxf(0.9f * hint->margin, 3 * moved);
+        float margin = fmaxf(0.8f * hint->margin, 3 * moved);
         hint->margin = fminf(fmaxf(margin, 0.01f), 0.5f);
         hint->cut = cut_value;
     }
