@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""SAEs written by libsae load in SAELens with the same codes and reconstructions, and the other way round.
+
+    sae_saelens.py BUILD_FOLDER
+
+Needs sae-lens, torch and numpy. 1000 random rows per check. Rows on which a latent lies within 1e-4 of its
+threshold (or two lie so close at the cut of TopK) are drawn again: there float32 sums in another order may
+rightly decide otherwise.
+"""
+
+import ctypes
+import json
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+warnings.filterwarnings("ignore")
+import torch  # noqa: E402
+from sae_lens import SAE  # noqa: E402
+from sae_lens.saes.jumprelu_sae import JumpReLUSAE, JumpReLUSAEConfig  # noqa: E402
+from sae_lens.saes.sae import SAEMetadata  # noqa: E402
+from sae_lens.saes.standard_sae import StandardSAE, StandardSAEConfig  # noqa: E402
+from sae_lens.saes.topk_sae import TopKSAE, TopKSAEConfig  # noqa: E402
+
+D, N, K, ROWS = 96, 384, 12, 1000
+TOLERANCE = 1e-5
+RELU, TOPK, BATCHTOPK, JUMPRELU = range(4)
+
+c_float_p = ctypes.POINTER(ctypes.c_float)
+c_void_pp = ctypes.POINTER(ctypes.c_void_p)
+
+
+class Error(ctypes.Structure):
+    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 768)]
+
+
+class Meta(ctypes.Structure):
+    _fields_ = [
+        ("model", ctypes.c_char * 256),
+        ("hook_name", ctypes.c_char * 128),
+        ("d", ctypes.c_int64),
+        ("n_tokens", ctypes.c_int64),
+        ("ctx", ctypes.c_int64),
+        ("dtype", ctypes.c_int),
+        ("prepend_bos", ctypes.c_bool),
+        ("center_residual", ctypes.c_bool),
+    ]
+
+
+class Info(ctypes.Structure):
+    _fields_ = [
+        ("d", ctypes.c_int64),
+        ("n", ctypes.c_int64),
+        ("rule", ctypes.c_int),
+        ("k", ctypes.c_int64),
+        ("arch", ctypes.c_int),
+        ("input_norm", ctypes.c_int),
+        ("subtract_b_dec", ctypes.c_bool),
+        ("has_theta", ctypes.c_bool),
+        ("theta", ctypes.c_double),
+        ("acts", Meta),
+        ("knows_bos", ctypes.c_bool),
+        ("knows_centering", ctypes.c_bool),
+    ]
+
+
+class Weights(ctypes.Structure):
+    _fields_ = [(name, c_float_p) for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold")]
+
+
+class Codes(ctypes.Structure):
+    _fields_ = [
+        ("rows", ctypes.c_int64),
+        ("capacity", ctypes.c_int64),
+        ("row_capacity", ctypes.c_int64),
+        ("row_offsets", ctypes.POINTER(ctypes.c_int64)),
+        ("latents", ctypes.POINTER(ctypes.c_int32)),
+        ("values", c_float_p),
+    ]
+
+
+def open_library(build):
+    lib = ctypes.CDLL(str(Path(build) / "libsae.so"))
+    lib.sae_codes_new.restype = ctypes.POINTER(Codes)
+    lib.sae_model_get_info.restype = ctypes.POINTER(Info)
+    return lib
+
+
+class Model:
+    """One sae_model, used through the public functions only."""
+
+    def __init__(self, lib):
+        self.lib, self.handle, self.error = lib, ctypes.c_void_p(), Error()
+
+    def call(self, function, *args):
+        if function(*args, ctypes.byref(self.error)) != 0:
+            raise RuntimeError(self.error.message.decode())
+
+    @classmethod
+    def load(cls, lib, path):
+        self = cls(lib)
+        self.call(lib.sae_model_load, ctypes.byref(self.handle), str(path).encode())
+        return self
+
+    @classmethod
+    def create(cls, lib, info, arrays):
+        self = cls(lib)
+        self.arrays = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}
+        weights = Weights(**{k: v.ctypes.data_as(c_float_p) for k, v in self.arrays.items()})
+        self.call(lib.sae_model_create, ctypes.byref(self.handle), ctypes.byref(info), ctypes.byref(weights))
+        return self
+
+    def save(self, path):
+        self.call(self.lib.sae_model_save, self.handle, str(path).encode())
+
+    def info(self):
+        return self.lib.sae_model_get_info(self.handle).contents
+
+    def run(self, x):
+        """Dense activations and reconstructions of x."""
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        out = np.empty_like(x)
+        codes = self.lib.sae_codes_new()
+        pointer = x.ctypes.data_as(c_float_p)
+        self.call(self.lib.sae_model_encode, self.handle, pointer, ctypes.c_int64(len(x)), codes, None)
+        self.call(self.lib.sae_model_decode, self.handle, codes, pointer, out.ctypes.data_as(c_float_p), None)
+        c = codes.contents
+        offsets = np.ctypeslib.as_array(c.row_offsets, (len(x) + 1,))
+        acts = np.zeros((len(x), self.info().n), dtype=np.float32)
+        if offsets[-1]:
+            rows = np.repeat(np.arange(len(x)), np.diff(offsets))
+            acts[rows, np.ctypeslib.as_array(c.latents, (offsets[-1],))] = np.ctypeslib.as_array(c.values, (offsets[-1],))
+        self.lib.sae_codes_free(codes)
+        return acts, out
+
+
+def random_weights(rng, norms=False):
+    W_dec = rng.standard_normal((N, D))
+    W_dec /= np.linalg.norm(W_dec, axis=1, keepdims=True)
+    W_enc = W_dec + 0.3 * rng.standard_normal((N, D)) / np.sqrt(D)
+    if norms:
+        W_dec *= rng.uniform(0.3, 3, (N, 1))
+    weights = dict(
+        W_enc=W_enc, b_enc=0.3 * rng.standard_normal(N), W_dec=W_dec, b_dec=rng.standard_normal(D), threshold=rng.uniform(0.5, 3, N)
+    )
+    return {k: v.astype(np.float32) for k, v in weights.items()}
+
+
+def clear_rows(rng, w, rule, token, subtract, rescale):
+    """Rows on which no latent lies within 1e-4 of being chosen otherwise."""
+    w = {k: v.astype(np.float64) for k, v in w.items()}
+    kept = np.empty((0, D))
+    while len(kept) < ROWS:
+        x = (2 * rng.standard_normal((4 * ROWS, D)) + rng.standard_normal(D)).astype(np.float32).astype(np.float64)
+        s = (x - x.mean(1, keepdims=True)) / (x.std(1, ddof=1, keepdims=True) + 1e-5) if token else x
+        z = (s - w["b_dec"] * subtract) @ w["W_enc"].T + w["b_enc"]
+        if rescale:
+            z *= np.linalg.norm(w["W_dec"], axis=1)
+        if rule == "topk":
+            order = -np.sort(-z, axis=1)
+            gap = np.minimum(order[:, K - 1] - order[:, K], np.abs(order[:, K - 1]))
+        else:
+            gap = np.abs(z - (w["threshold"] if rule == "jumprelu" else 0)).min(1)
+        kept = np.concatenate([kept, x[gap > 1e-4]])
+    return kept[:ROWS].astype(np.float32)
+
+
+class Tally:
+    passed = failed = 0
+
+    def check(self, name, good, detail=""):
+        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
+        print(f"{'ok  ' if good else 'FAIL'} {name}{': ' + detail if detail else ''}")
+
+    def close(self, name, a, b):
+        error = np.abs(a.astype(np.float64) - b).max() / np.abs(b).max()
+        self.check(name, error <= TOLERANCE, f"largest difference {error:.1e} of the largest value")
+
+
+def saelens_run(sae, x):
+    with torch.no_grad():
+        x = torch.from_numpy(x)
+        acts = sae.encode(x)
+        return acts.numpy(), sae.decode(acts).numpy()
+
+
+def compare(tally, name, ours, theirs, x):
+    acts, out = ours.run(x)
+    acts_ref, out_ref = saelens_run(theirs, x)
+    tally.check(f"{name}: the same latents fire", np.array_equal(acts > 0, acts_ref > 0), f"L0 {(acts_ref > 0).sum(1).mean():.1f}")
+    tally.close(f"{name}: activations", acts, acts_ref)
+    tally.close(f"{name}: reconstructions", out, out_ref)
+
+
+def ours_to_saelens(tally, lib, folder):
+    cases = [("topk", TOPK, 0, True), ("jumprelu", JUMPRELU, 0, True), ("batchtopk", BATCHTOPK, 0, True), ("relu", RELU, 0, True),
+             ("topk with token scaling", TOPK, 1, True), ("jumprelu with token scaling", JUMPRELU, 1, True),
+             ("jumprelu without centring", JUMPRELU, 0, False)]
+    for number, (name, arch, token, subtract) in enumerate(cases):
+        rng = np.random.default_rng(100 + number)
+        w = random_weights(rng, norms=number % 2 == 1)
+        if arch == BATCHTOPK:
+            w["threshold"][:] = 1.7
+        if arch == RELU:
+            w["threshold"][:] = 0
+        rule = "topk" if arch == TOPK else "jumprelu"
+        info = Info(d=D, n=N, rule=0 if arch == TOPK else 1, k=0 if arch in (RELU, JUMPRELU) else K, arch=arch, input_norm=token,
+                    subtract_b_dec=subtract, knows_bos=True, knows_centering=True)
+        info.acts.model, info.acts.hook_name, info.acts.ctx = b"demo-lm", b"blocks.4.hook_resid_pre", 128
+        info.acts.prepend_bos, info.acts.center_residual = True, number % 2 == 0
+        x = clear_rows(rng, w, rule, token, subtract, False)
+        if arch == TOPK:
+            del w["threshold"]
+        ours, path = Model.create(lib, info, w), folder / f"ours-{number}"
+        ours.save(path)
+        theirs = SAE.load_from_disk(path)
+        compare(tally, f"ours to SAELens, {name}", ours, theirs, x)
+        again = Model.load(lib, path)
+        tally.check(f"ours to ours, {name}: the same bits", all(np.array_equal(a, b) for a, b in zip(ours.run(x), again.run(x))))
+        metadata, read = theirs.cfg.metadata, again.info()
+        tally.check(
+            f"ours to SAELens, {name}: metadata",
+            metadata.model_name == "demo-lm" and metadata.hook_name == "blocks.4.hook_resid_pre" and metadata.context_size == 128
+            and metadata.prepend_bos is True and metadata.sae_lens_version == "6.0.0"
+            and metadata.model_from_pretrained_kwargs == {"center_writing_weights": number % 2 == 0}
+            and metadata.training_architecture == ["standard", "topk", "batchtopk", "jumprelu"][arch]
+            and (metadata.training_architecture_details or {}).get("k") == (info.k or None),
+        )
+        tally.check(
+            f"ours to ours, {name}: description",
+            all(getattr(read, f) == getattr(info, f) for f in ("d", "n", "rule", "k", "arch", "input_norm", "subtract_b_dec"))
+            and read.acts.model == b"demo-lm" and read.acts.ctx == 128 and read.knows_bos and read.knows_centering
+            and read.acts.center_residual == (number % 2 == 0),
+        )
+        theirs.save_model(folder / f"through-{number}")
+        tally.check(
+            f"ours through SAELens, {name}: nothing is lost",
+            all(np.array_equal(a, b) for a, b in zip(ours.run(x), Model.load(lib, folder / f"through-{number}").run(x)))
+            and Model.load(lib, folder / f"through-{number}").info().arch == arch,
+        )
+
+
+def saelens_to_ours(tally, lib, folder):
+    cases = [("standard", StandardSAE, StandardSAEConfig, {}), ("topk", TopKSAE, TopKSAEConfig, {"k": K}),
+             ("topk rescaled by decoder norms", TopKSAE, TopKSAEConfig, {"k": K, "rescale_acts_by_decoder_norm": True}),
+             ("jumprelu", JumpReLUSAE, JumpReLUSAEConfig, {}),
+             ("standard without centring", StandardSAE, StandardSAEConfig, {"apply_b_dec_to_input": False}),
+             ("jumprelu with layer_norm", JumpReLUSAE, JumpReLUSAEConfig, {"normalize_activations": "layer_norm"}),
+             ("topk with layer_norm", TopKSAE, TopKSAEConfig, {"k": K, "normalize_activations": "layer_norm"})]
+    for number, (name, sae_class, config_class, options) in enumerate(cases):
+        rng = np.random.default_rng(200 + number)
+        w = random_weights(rng, norms=True)
+        metadata = SAEMetadata(model_name="gpt2-small", hook_name="blocks.8.hook_resid_pre", context_size=64, prepend_bos=False)
+        theirs = sae_class(config_class(d_in=D, d_sae=N, metadata=metadata, **options))
+        rule = config_class.architecture()
+        with torch.no_grad():
+            theirs.W_enc.copy_(torch.from_numpy(w["W_enc"].T.copy()))
+            for key in ("b_enc", "W_dec", "b_dec") + (("threshold",) if rule == "jumprelu" else ()):
+                getattr(theirs, key).copy_(torch.from_numpy(w[key]))
+        path = folder / f"saelens-{number}"
+        theirs.save_model(path)
+        ours = Model.load(lib, path)
+        x = clear_rows(rng, w, rule, options.get("normalize_activations") == "layer_norm", options.get("apply_b_dec_to_input", True),
+                       options.get("rescale_acts_by_decoder_norm", False))
+        compare(tally, f"SAELens to ours, {name}", ours, theirs, x)
+        acts = ours.info().acts
+        tally.check(f"SAELens to ours, {name}: metadata",
+                    (acts.model, acts.hook_name, acts.ctx) == (b"gpt2-small", b"blocks.8.hook_resid_pre", 64)
+                    and ours.info().knows_bos and not acts.prepend_bos and not ours.info().knows_centering)
+
+
+def refused(tally, lib, folder):
+    """Settings that change what the weights mean and that libsae does not have."""
+    for number, norm in enumerate(("expected_average_only_in", "constant_norm_rescale")):
+        path = folder / f"refused-{number}"
+        StandardSAE(StandardSAEConfig(d_in=D, d_sae=N, normalize_activations=norm)).save_model(path)
+        try:
+            Model.load(lib, path)
+            tally.check(f"{norm} is refused", False)
+        except RuntimeError as error:
+            tally.check(f"{norm} is refused", norm in str(error))
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    lib, tally = open_library(sys.argv[1]), Tally()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ours_to_saelens(tally, lib, folder)
+        saelens_to_ours(tally, lib, folder)
+        refused(tally, lib, folder)
+        assert "time" not in json.dumps(json.loads((folder / "ours-0" / "cfg.json").read_text()))
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    sys.exit(1 if tally.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
