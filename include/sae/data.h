@@ -57,20 +57,30 @@ SAE_API sae_status sae_harvest(const sae_lm *lm, const sae_contexts *contexts, c
 /* ---- streams of rows ---------------------------------------------------------------------------- */
 
 /* A source gives the usable rows of some activations. Usable: position ≠ 0 unless keep_first, token
- * not in exclude. A share of the rows, spread evenly in runs of neighbouring rows, is held out. The
- * others are the training stream: endless, epoch after epoch, each in its own order. The order is a
- * function of (seed, epoch) and of the data's size only, so a stream can be taken up at any row. */
+ * not in exclude. A share of the rows is held out; the others are the training stream: endless, epoch
+ * after epoch, each in its own order. The order is a function of (seed, epoch) and of the data's size
+ * only, so a stream can be taken up at any row without any state.
+ *
+ * How: the rows are cut into chunks of neighbours (1024 rows, fewer of small data; one context when the
+ * model runs). Of n chunks, round(n·held_out) are held out, spread evenly. In each epoch the training
+ * chunks are permuted and dealt into groups of about equal size that fit into buffer_bytes; the usable
+ * rows of a group are permuted. So a row meets the other rows of its group, and another group in the next
+ * epoch. Without shuffle: file order.
+ *
+ * One thread at a time may use a source; it gathers with env->threads of its own. */
 typedef struct sae_source sae_source;
 
 typedef struct sae_source_config {
     uint64_t seed;
     bool shuffle;
-    double held_out; /* share of rows, 0 … 0.5 */
+    double held_out; /* share of rows, 0 … 0.5; if > 0, at least one chunk (of two or more) */
     bool keep_first;
-    const int32_t *exclude; /* token ids, borrowed */
+    const int32_t *exclude; /* token ids, copied */
     size_t n_exclude;
-    int64_t buffer_bytes; /* rows shuffled together; part of what defines the order */
+    int64_t buffer_bytes; /* rows shuffled together, in bytes as stored (of float32 when the model runs). It defines
+                             the order: a constant, never derived from the machine's memory */
 } sae_source_config;
+/* seed 0, shuffled, 1 % held out, first positions skipped, nothing excluded, buffer of 512 MiB. */
 SAE_API sae_source_config sae_source_config_default(void);
 
 typedef struct sae_source_info {
@@ -78,16 +88,20 @@ typedef struct sae_source_info {
     int64_t rows;        /* all rows */
     int64_t usable;      /* of these, rows not skipped */
     int64_t excluded;    /* rows − usable */
-    int64_t train;       /* usable rows in the training stream (one epoch) */
+    int64_t train;       /* usable rows in the training stream (one epoch); at least 1 */
     int64_t held_out;    /* usable rows held out */
-    int64_t buffer_rows; /* rows shuffled together */
+    int64_t buffer_rows; /* at most so many rows are shuffled together */
     sae_acts_meta meta;
 } sae_source_info;
+
+/* The open functions fail with SAE_E_ARG when no row is usable, or none is left to train on. */
 
 /* Rows of an activation file or directory; `acts` is borrowed and must outlive the source. */
 SAE_API sae_status sae_source_open_acts(sae_source **out, const sae_acts *acts, const sae_source_config *config,
                                         const sae_env *env, sae_error *err);
-/* Rows made by running the model; nothing on disk. lm and contexts are borrowed. */
+/* Rows made by running the model; nothing on disk. lm and contexts are borrowed. Each group of contexts is run
+ * again in each epoch. A request to stop (env->stop) while the model runs gives SAE_E_INTERRUPTED; the source
+ * stays usable. Same bits as harvesting the same contexts in float32. */
 SAE_API sae_status sae_source_open_lm(sae_source **out, const sae_lm *lm, const sae_contexts *contexts, sae_hook hook,
                                       bool center_residual, bool prepend_bos, const sae_source_config *config,
                                       const sae_env *env, sae_error *err);

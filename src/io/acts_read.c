@@ -265,10 +265,7 @@ static sae_status read_row(const shard *s, int64_t row, int64_t d, float *out, s
 {
     int64_t local = row - s->first;
     sae_tensor_read_f32(s->acts, local * d, d, out);
-    if (sae_all_finite(out, d)) return SAE_OK;
-    int64_t j = sae_first_nonfinite(out, d);
-    return sae_fail(err, SAE_E_VALUE, "%s: \"%s\" holds %s at row %lld (counted from 0), dimension %lld", s->path,
-                    s->acts->name, out[j] == out[j] ? "an infinite value" : "NaN", (long long)local, (long long)j);
+    return sae_check_row(out, d, s->path, local, err);
 }
 
 sae_status sae_acts_gather(const sae_acts *acts, const int64_t *rows, int64_t count, float *out, sae_error *err)

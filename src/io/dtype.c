@@ -1,5 +1,7 @@
 #include "io/dtype.h"
 
+#include "base/error.h"
+
 size_t sae_dtype_size(sae_dtype dtype)
 {
     static const size_t sizes[] = {
@@ -123,4 +125,13 @@ int64_t sae_first_nonfinite(const float *values, int64_t count)
     for (int64_t i = 0; i < count; i++)
         if ((sae_float_bits(values[i]) & 0x7f800000u) == 0x7f800000u) return i;
     return -1;
+}
+
+sae_status sae_check_row(const float *row, int64_t d, const char *where, int64_t number, sae_error *err)
+{
+    if (sae_all_finite(row, d)) return SAE_OK;
+    int64_t j = sae_first_nonfinite(row, d);
+    const char *what = (sae_float_bits(row[j]) & 0x7fffffu) ? "NaN" : "an infinite value";
+    return sae_fail(err, SAE_E_VALUE, "%s holds %s at row %lld (counted from 0), dimension %lld", where, what,
+                    (long long)number, (long long)j);
 }

@@ -18,6 +18,8 @@ void sae_dtype_to_f32(const void *src, int64_t count, sae_dtype dtype, float *ou
 bool sae_all_finite(const float *values, int64_t count);
 /* Index of the first NaN or Inf, or −1. */
 int64_t sae_first_nonfinite(const float *values, int64_t count);
+/* SAE_E_VALUE for a row [d] that is not finite: "WHERE holds NaN at row NUMBER …". */
+sae_status sae_check_row(const float *row, int64_t d, const char *where, int64_t number, sae_error *err);
 
 static inline uint32_t sae_float_bits(float value)
 {
