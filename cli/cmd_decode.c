@@ -1,6 +1,7 @@
 /* sae decode: codes back to reconstructed activations. */
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/output.h"
 #include "cli/table.h"
 
 #include <sae/model.h>
@@ -10,13 +11,9 @@
 #define BATCH 4096
 
 typedef struct settings {
-    const char *codes, *out;
-    int dtype;
-    int64_t shard_tokens;
-    bool force;
+    const char *codes;
+    cli_output output;
 } settings;
-
-static const sae_dtype dtypes[] = {SAE_DTYPE_F32, SAE_DTYPE_F16, SAE_DTYPE_BF16};
 
 static const sae_option *options(size_t *count)
 {
@@ -26,29 +23,6 @@ static const sae_option *options(size_t *count)
          .offset = offsetof(settings, codes),
          .metavar = "CODES.safetensors",
          .help = "codes to decode, as written by sae encode"},
-        {.name = "out",
-         .type = SAE_OPT_STRING,
-         .offset = offsetof(settings, out),
-         .metavar = "ACTS",
-         .help = "directory for the reconstructed activations"},
-        {.name = "dtype",
-         .type = SAE_OPT_CHOICE,
-         .offset = offsetof(settings, dtype),
-         .default_text = "f32",
-         .choices = "f32|f16|bf16",
-         .help = "numbers in the shards"},
-        {.name = "shard-tokens",
-         .type = SAE_OPT_INT,
-         .offset = offsetof(settings, shard_tokens),
-         .metavar = "N",
-         .default_text = "262144",
-         .min = 1,
-         .max = 1e12,
-         .help = "rows per shard file"},
-        {.name = "force",
-         .type = SAE_OPT_BOOL,
-         .offset = offsetof(settings, force),
-         .help = "replace activations that are already there"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -56,7 +30,7 @@ static const sae_option *options(size_t *count)
 
 static void defaults(void *out)
 {
-    ((settings *)out)->shard_tokens = 262144;
+    ((settings *)out)->output = cli_output_default();
 }
 
 static sae_status check_fit(const sae_model *model, const sae_codes_file *file, const char *path, sae_error *err)
@@ -82,18 +56,18 @@ static void print_result(cli_app *app, const char *sae, const settings *s, int64
     if (app->common.json) {
         cli_json json;
         cli_json_start(&json, app->out);
-        cli_json_text(&json, "out", s->out);
+        cli_json_text(&json, "out", s->output.out);
         cli_json_text(&json, "sae", sae);
         cli_json_int(&json, "tokens", rows);
         cli_json_int(&json, "d", d);
-        cli_json_text(&json, "dtype", sae_dtype_name(dtypes[s->dtype]));
+        cli_json_text(&json, "dtype", sae_dtype_name(cli_output_dtype(&s->output)));
         cli_json_int(&json, "shards", shards);
         cli_json_real(&json, "seconds", seconds);
         cli_json_finish(&json);
         return;
     }
     cli_facts facts = {.out = app->out, .name_width = 8, .value_width = 12};
-    fprintf(app->out, "Reconstructions of %s in %s\n\n", s->codes, s->out);
+    fprintf(app->out, "Reconstructions of %s in %s\n\n", s->codes, s->output.out);
     cli_fact_count(&facts, "tokens", rows, "rows written");
     cli_fact_count(&facts, "d", d, "numbers per token");
     cli_fact_count(&facts, "shards", shards, "files");
@@ -113,7 +87,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     float *x = NULL;
     int64_t shards = 0;
     if (!s->codes) CLI_TRY(cli_fail(err, SAE_E_ARG, "--codes is missing: the file to decode"));
-    if (!s->out) CLI_TRY(cli_fail(err, SAE_E_ARG, "--out is missing: the directory for the activations"));
+    CLI_TRY(cli_output_check(&s->output, err));
     CLI_TRY(sae_model_load(&model, words[0], err));
     CLI_TRY(sae_codes_file_open(&file, s->codes, err));
     CLI_TRY(check_fit(model, file, s->codes, err));
@@ -122,8 +96,8 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     if (!x || !ids || !codes) CLI_TRY(cli_fail_memory(err));
     sae_acts_meta meta = *sae_codes_file_meta(file);
     meta.d = sae->d;
-    meta.dtype = dtypes[s->dtype];
-    CLI_TRY(sae_acts_writer_open(&writer, s->out, &meta, s->shard_tokens, s->force, err));
+    meta.dtype = cli_output_dtype(&s->output);
+    CLI_TRY(sae_acts_writer_open(&writer, s->output.out, &meta, s->output.shard_tokens, s->output.force, err));
     int64_t rows = sae_codes_file_rows(file);
     for (int64_t first = 0; first < rows; first += BATCH) {
         int64_t count = rows - first < BATCH ? rows - first : BATCH;
@@ -148,7 +122,7 @@ done:
 
 static const char *const usage[] = {"SAE --codes CODES.safetensors --out ACTS [--OPTION VALUE]...", NULL};
 static const cli_note arguments[] = {{"SAE", "directory of the SAE that made the codes"}};
-static const cli_group groups[] = {{"Files", options, 0}};
+static const cli_group groups[] = {{"Input", options, 0}, {"Output", cli_output_options, offsetof(settings, output)}};
 static const cli_note examples[] = {
     {"saes/batchtopk-512-k8 --codes codes.safetensors --out reconstructed", "What the SAE makes of the activations:"}};
 static const cli_note json_keys[] = {

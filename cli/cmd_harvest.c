@@ -1,6 +1,7 @@
 /* sae harvest: text through the language model into activation directories. */
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/output.h"
 #include "cli/rows.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -10,50 +11,14 @@
 typedef struct settings {
     cli_place place;
     sae_text_config text;
-    int dtype;
-    int64_t shard_tokens;
-    const char *out;
-    bool force;
+    cli_output output;
 } settings;
-
-static const sae_dtype dtypes[] = {SAE_DTYPE_F32, SAE_DTYPE_F16, SAE_DTYPE_BF16};
-
-static const sae_option *output_options(size_t *count)
-{
-    static const sae_option table[] = {
-        {.name = "dtype",
-         .type = SAE_OPT_CHOICE,
-         .offset = offsetof(settings, dtype),
-         .default_text = "f32",
-         .choices = "f32|f16|bf16",
-         .help = "numbers in the shards; f16 and bf16 take half the disk"},
-        {.name = "shard-tokens",
-         .type = SAE_OPT_INT,
-         .offset = offsetof(settings, shard_tokens),
-         .metavar = "N",
-         .default_text = "262144",
-         .min = 1,
-         .max = 1e12,
-         .help = "rows per shard file"},
-        {.name = "out",
-         .type = SAE_OPT_STRING,
-         .offset = offsetof(settings, out),
-         .metavar = "ACTS",
-         .help = "directory to write; with several hooks each gets a subdirectory of its name"},
-        {.name = "force",
-         .type = SAE_OPT_BOOL,
-         .offset = offsetof(settings, force),
-         .help = "replace activations that are already there"},
-    };
-    *count = CLI_COUNT(table);
-    return table;
-}
 
 static void defaults(void *out)
 {
     settings *s = out;
     s->text = sae_text_config_default();
-    s->shard_tokens = 262144;
+    s->output = cli_output_default();
 }
 
 /* Rows that readers will leave out with the common options as given. */
@@ -86,7 +51,7 @@ static void print_json(const result *r, FILE *out)
     char name[96];
     cli_json json;
     cli_json_start(&json, out);
-    cli_json_text(&json, "out", r->s->out);
+    cli_json_text(&json, "out", r->s->output.out);
     cli_json_int(&json, "tokens", contexts->count * contexts->ctx);
     cli_json_int(&json, "excluded", r->excluded);
     cli_json_int(&json, "contexts", contexts->count);
@@ -96,7 +61,7 @@ static void print_json(const result *r, FILE *out)
         cli_json_int(&json, "d", sae_hook_width(r->lm->lm, r->hooks[0]));
     else
         cli_json_null(&json, "d");
-    cli_json_text(&json, "dtype", sae_dtype_name(dtypes[r->s->dtype]));
+    cli_json_text(&json, "dtype", sae_dtype_name(cli_output_dtype(&r->s->output)));
     sae_hook_name(r->hooks[0], name, sizeof name);
     cli_json_text(&json, "hook_name", r->n_hooks == 1 ? name : NULL);
     cli_json_int(&json, "shards", r->shards);
@@ -118,7 +83,7 @@ static void print_facts(const result *r, FILE *out)
     const sae_contexts *contexts = r->lm->contexts;
     cli_facts facts = {.out = out, .name_width = 10, .value_width = 12};
     char name[96];
-    fprintf(out, "Activations of %s in %s\n\n", sae_lm_get_info(r->lm->lm).name, r->s->out);
+    fprintf(out, "Activations of %s in %s\n\n", sae_lm_get_info(r->lm->lm).name, r->s->output.out);
     for (size_t h = 0; h < r->n_hooks; h++) {
         sae_hook_name(r->hooks[h], name, sizeof name);
         char meaning[160];
@@ -144,7 +109,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_rows rows = {0};
     sae_hook *hooks = NULL;
     result r = {.s = s, .lm = &lm};
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for the activations");
+    CLI_TRY(cli_output_check(&s->output, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
     cli_show_settings(app, &cli_harvest, s);
     CLI_TRY(cli_lm_open(&lm, s->place.model, &s->text, app, err));
@@ -155,10 +120,10 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
                                  .n_hooks = r.n_hooks,
                                  .center_residual = s->place.center_residual,
                                  .prepend_bos = s->text.prepend_bos,
-                                 .dtype = dtypes[s->dtype],
-                                 .shard_tokens = s->shard_tokens,
-                                 .force = s->force};
-    CLI_TRY(sae_harvest(lm.lm, lm.contexts, &config, s->out, &r.shards, &app->env, err));
+                                 .dtype = cli_output_dtype(&s->output),
+                                 .shard_tokens = s->output.shard_tokens,
+                                 .force = s->output.force};
+    CLI_TRY(sae_harvest(lm.lm, lm.contexts, &config, s->output.out, &r.shards, &app->env, err));
     r.seconds = cli_now() - start;
     if (app->common.json)
         print_json(&r, app->out);
@@ -179,7 +144,7 @@ static const char *const usage[] = {
 static const cli_group groups[] = {
     {"Where activations are taken", cli_place_options, offsetof(settings, place)},
     {"Text", cli_text_options, offsetof(settings, text)},
-    {"Output", output_options, 0},
+    {"Output", cli_output_options, offsetof(settings, output)},
 };
 static const cli_note examples[] = {
     {"--model gpt2 --layer 8 --text corpus.jsonl --max-tokens 10M --out acts",

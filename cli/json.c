@@ -1,39 +1,18 @@
 #include "cli/json.h"
 
+#include "cli/utf8.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Length of the well-formed UTF-8 character at s (RFC 3629: no surrogates, no overlong forms), or 0. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-    static const struct {
-        unsigned char first_low, first_high, second_low, second_high;
-        size_t length;
-    } forms[] = {
-        {0x00, 0x7F, 0x00, 0x00, 1}, {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
-        {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
-        {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (s[0] < forms[i].first_low || s[0] > forms[i].first_high) continue;
-        size_t length = forms[i].length;
-        if (length > left) return 0;
-        if (length > 1 && (s[1] < forms[i].second_low || s[1] > forms[i].second_high)) return 0;
-        for (size_t j = 2; j < length; j++)
-            if ((s[j] & 0xC0) != 0x80) return 0;
-        return length;
-    }
-    return 0;
-}
 
 static void write_string(FILE *out, const char *text, size_t size)
 {
     fputc('"', out);
     for (size_t i = 0; i < size;) {
         const unsigned char *s = (const unsigned char *)text + i;
-        size_t length = utf8_length(s, size - i);
+        size_t length = cli_utf8_length(text + i, size - i);
         if (length == 0) {
             fputs("\\ufffd", out);
             length = 1;

@@ -72,11 +72,6 @@ int cli_prefix_bytes(const char *text, int columns)
     return bytes;
 }
 
-void cli_table_init(cli_table *table, int columns)
-{
-    *table = (cli_table){.columns = columns < CLI_TABLE_COLUMNS ? columns : CLI_TABLE_COLUMNS};
-}
-
 void cli_table_text(cli_table *table, const char *text)
 {
     if (table->failed) return;
@@ -95,6 +90,12 @@ void cli_table_text(cli_table *table, const char *text)
         table->cells[table->used++] = copy;
     else
         table->failed = true;
+}
+
+void cli_table_start(cli_table *table, const char *const *headings, size_t columns)
+{
+    *table = (cli_table){.columns = columns < CLI_TABLE_COLUMNS ? columns : CLI_TABLE_COLUMNS};
+    for (size_t i = 0; i < table->columns; i++) cli_table_text(table, headings[i]);
 }
 
 void cli_table_count(cli_table *table, int64_t value)
@@ -120,7 +121,7 @@ void cli_table_percent(cli_table *table, double share)
 
 void cli_table_print(cli_table *table, FILE *out)
 {
-    size_t columns = (size_t)table->columns, rows = table->used / columns;
+    size_t columns = table->columns, rows = table->used / columns;
     int width[CLI_TABLE_COLUMNS] = {0};
     for (size_t i = 0; i < table->used; i++) {
         int here = cli_columns(table->cells[i]);

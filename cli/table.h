@@ -22,13 +22,13 @@ int cli_prefix_bytes(const char *text, int columns);
 
 /* A table: `columns` cells to a row (at most CLI_TABLE_COLUMNS), the first row is the heading. Text is copied. */
 typedef struct cli_table {
-    int columns;
+    size_t columns;
     bool failed; /* out of memory; the table is then printed as far as it goes */
     size_t used, capacity;
     char **cells;
 } cli_table;
 
-void cli_table_init(cli_table *table, int columns);
+void cli_table_start(cli_table *table, const char *const *headings, size_t columns);
 void cli_table_text(cli_table *table, const char *text);
 void cli_table_count(cli_table *table, int64_t value);
 void cli_table_number(cli_table *table, double value, int digits);

@@ -1,0 +1,279 @@
+/* sae train: one SAE or a grid of them, from saved activations or from the running language model. */
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/rows.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+#include <sae/train.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct settings {
+    const char *acts, *out;
+    cli_place place;
+    sae_text_config text;
+    sae_train_options train;
+} settings;
+
+static const sae_option *file_options(size_t *count)
+{
+    static const sae_option table[] = {
+        {.name = "acts",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, acts),
+         .metavar = "ACTS",
+         .help = "activations to train on: a directory of sae harvest, or a .npy or .safetensors file"},
+        {.name = "out",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, out),
+         .metavar = "DIR",
+         .help = "where to save: DIR is the SAE, or holds one directory for each SAE of a grid"},
+    };
+    *count = CLI_COUNT(table);
+    return table;
+}
+
+static void defaults(void *out)
+{
+    settings *s = out;
+    s->text = sae_text_config_default();
+    s->train = sae_train_options_default();
+}
+
+static void held_out_json(cli_json *json, const sae_train_sae *sae)
+{
+    if (!sae->held_out.tokens) {
+        cli_json_null(json, "held_out");
+        return;
+    }
+    cli_json_object(json, "held_out");
+    cli_json_int(json, "tokens", sae->held_out.tokens);
+    cli_json_real(json, "l0", sae->held_out.l0);
+    cli_json_real(json, "mse", sae->held_out.mse);
+    cli_json_real(json, "fvu", sae->held_out.fvu);
+    cli_json_int(json, "dead", sae->held_out.dead);
+    cli_json_end(json);
+}
+
+static void theta_json(cli_json *json, const char *key, double theta, double l0)
+{
+    cli_json_object(json, key);
+    cli_json_real(json, "theta", theta);
+    cli_json_real(json, "l0", l0);
+    cli_json_end(json);
+}
+
+static void print_json(const settings *s, const sae_train_result *r, FILE *out)
+{
+    cli_json json;
+    cli_json_start(&json, out);
+    cli_json_text(&json, "out", s->out);
+    cli_json_int(&json, "tokens", r->tokens);
+    cli_json_int(&json, "steps", r->steps);
+    cli_json_real(&json, "seconds", r->seconds);
+    if (r->resumed_from >= 0)
+        cli_json_int(&json, "resumed_from", r->resumed_from);
+    else
+        cli_json_null(&json, "resumed_from");
+    cli_json_array(&json, "saes");
+    for (size_t i = 0; i < r->n_saes; i++) {
+        const sae_train_sae *sae = &r->saes[i];
+        cli_json_object(&json, NULL);
+        cli_json_text(&json, "path", sae->path);
+        cli_json_text(&json, "arch", sae_arch_name(sae->config.arch));
+        cli_json_int(&json, "n", sae->config.width);
+        cli_json_int(&json, "k", sae->config.k);
+        cli_json_real(&json, "lr", sae->config.lr);
+        cli_json_int(&json, "seed", (int64_t)sae->config.seed);
+        cli_json_real(&json, "theta", sae->theta);
+        cli_json_object(&json, "thetas");
+        theta_json(&json, "calibrated", sae->thetas.calibrated, sae->thetas.l0_calibrated);
+        theta_json(&json, "running", sae->thetas.running, sae->thetas.l0_running);
+        theta_json(&json, "l0", sae->thetas.l0, sae->thetas.l0_l0);
+        cli_json_end(&json);
+        held_out_json(&json, sae);
+        cli_json_end(&json);
+    }
+    cli_json_end(&json);
+    cli_json_finish(&json);
+}
+
+static void print_saes(const sae_train_result *r, FILE *out)
+{
+    static const char *const names[] = {"SAE", "width", "k", "L0", "MSE", "FVU", "dead"};
+    cli_table table;
+    cli_table_start(&table, names, CLI_COUNT(names));
+    for (size_t i = 0; i < r->n_saes; i++) {
+        const sae_train_sae *sae = &r->saes[i];
+        cli_table_text(&table, sae->path);
+        cli_table_count(&table, sae->config.width);
+        cli_table_count(&table, sae->config.k);
+        cli_table_number(&table, sae->held_out.l0, 4);
+        cli_table_number(&table, sae->held_out.mse, 4);
+        cli_table_number(&table, sae->held_out.fvu, 4);
+        if (sae->held_out.tokens)
+            cli_table_count(&table, sae->held_out.dead);
+        else
+            cli_table_text(&table, "-");
+    }
+    cli_table_print(&table, out);
+    char tokens[48];
+    cli_format_count(tokens, sizeof tokens, r->saes[0].held_out.tokens);
+    if (r->saes[0].held_out.tokens)
+        fprintf(out,
+                "\n  Measured on %s tokens that were held out of training:\n"
+                "  L0    active latents per token\n"
+                "  MSE   squared error of the reconstruction, summed over the dimensions\n"
+                "  FVU   share of the activations' variance that the reconstruction misses\n"
+                "  dead  latents that never fired on these tokens\n",
+                tokens);
+    else
+        fputs("\n  Nothing was held out of training (--held-out), so nothing is measured.\n", out);
+}
+
+static void print_thetas(const sae_train_result *r, FILE *out)
+{
+    static const char *const names[] = {"threshold of", "used", "calibrated", "L0",
+                                        "running",      "L0",   "for L0 = k", "L0"};
+    cli_table table;
+    bool any = false;
+    cli_table_start(&table, names, CLI_COUNT(names));
+    for (size_t i = 0; i < r->n_saes; i++) {
+        const sae_train_sae *sae = &r->saes[i];
+        if (isnan(sae->theta)) continue;
+        any = true;
+        const char *slash = strrchr(sae->path, '/');
+        cli_table_text(&table, slash ? slash + 1 : sae->path);
+        cli_table_number(&table, sae->theta, 4);
+        cli_table_number(&table, sae->thetas.calibrated, 4);
+        cli_table_number(&table, sae->thetas.l0_calibrated, 4);
+        cli_table_number(&table, sae->thetas.running, 4);
+        cli_table_number(&table, sae->thetas.l0_running, 4);
+        cli_table_number(&table, sae->thetas.l0, 4);
+        cli_table_number(&table, sae->thetas.l0_l0, 4);
+    }
+    if (any) fputc('\n', out);
+    if (!any) table.used = 0;
+    cli_table_print(&table, out);
+    if (any)
+        fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold, estimated in three ways\n"
+              "  (mathematics: docs/mathematics.md, section 2), each with the L0 that it gives.\n",
+              out);
+}
+
+static void print_tables(const settings *s, const sae_train_result *r, FILE *out)
+{
+    char tokens[48], steps[48], speed[48];
+    cli_format_count(tokens, sizeof tokens, r->tokens);
+    cli_format_count(steps, sizeof steps, r->steps);
+    cli_format_number(speed, sizeof speed, r->seconds, 3);
+    fprintf(out, "Trained on %s tokens in %s steps, %s seconds: %s\n\n", tokens, steps, speed, s->out);
+    print_saes(r, out);
+    print_thetas(r, out);
+}
+
+/* Opens saved activations, or the language model as a source. */
+static sae_status open_source(const settings *s, cli_rows *rows, cli_lm *lm, cli_app *app, sae_error *err)
+{
+    sae_status status = cli_rows_configure(rows, app, err);
+    if (status != SAE_OK) return status;
+    sae_train_source_config(&s->train, &rows->config);
+    if (s->acts && s->place.model)
+        return cli_fail(err, SAE_E_ARG, "--acts and --model exclude each other: activations are read or made");
+    if (s->acts) return cli_rows_open(rows, s->acts, app, err);
+    if (!s->place.model)
+        return cli_fail(err, SAE_E_ARG, "--acts is missing: activations to train on (or --model, --layer and --text)");
+
+    sae_hook *hooks = NULL;
+    size_t n_hooks = 0;
+    CLI_TRY(cli_lm_open(lm, s->place.model, &s->text, app, err));
+    CLI_TRY(cli_place_hooks(&s->place, lm->lm, &hooks, &n_hooks, err));
+    if (n_hooks != 1)
+        CLI_TRY(cli_fail(err, SAE_E_ARG, "training takes one hook, not %zu: run it once for each layer", n_hooks));
+    CLI_TRY(sae_source_open_lm(&rows->source, lm->lm, lm->contexts, hooks[0], s->place.center_residual,
+                               s->text.prepend_bos, &rows->config, &app->env, err));
+done:
+    free(hooks);
+    return status;
+}
+
+static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
+{
+    (void)words;
+    const settings *s = settings_;
+    sae_status status = SAE_OK;
+    cli_rows rows = {0};
+    cli_lm lm = {0};
+    sae_train_config *configs = NULL;
+    sae_train_result *result = NULL;
+    size_t count;
+    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for what is trained");
+    CLI_TRY(sae_train_grid(&s->train, &configs, &count, err)); /* wrong values are told before data is opened */
+    cli_show_settings(app, &cli_train, s);
+    CLI_TRY(open_source(s, &rows, &lm, app, err));
+    CLI_TRY(sae_train(&s->train, rows.source, s->out, &result, &app->env, err));
+    if (app->common.json)
+        print_json(s, result, app->out);
+    else
+        print_tables(s, result, app->out);
+done:
+    sae_train_result_free(result);
+    free(configs);
+    cli_rows_close(&rows);
+    cli_lm_close(&lm);
+    return status;
+}
+
+static const char *const usage[] = {
+    "--acts ACTS --width N[,N...] --k K[,K...] --out DIR [--OPTION VALUE]...",
+    "--model DIR --layer L --text FILE... --width N[,N...] --k K[,K...] --out DIR [--OPTION VALUE]...",
+    NULL,
+};
+static const cli_group groups[] = {
+    {"Files", file_options, 0},
+    {"Training", sae_train_option_table, offsetof(settings, train)},
+    {"Instead of --acts: activations made by the running model", cli_place_options, offsetof(settings, place)},
+    {"Text for the model", cli_text_only_options, offsetof(settings, text)},
+};
+static const cli_note examples[] = {
+    {"--acts acts --arch batchtopk --width 256,512,2048 --k 8 --out saes",
+     "Three widths at once, on the same batches:"},
+    {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae", "One SAE, with checkpoints:"},
+    {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae --resume", "Going on after Ctrl-C:"},
+};
+static const cli_note json_keys[] = {
+    {"out", "the directory"},
+    {"tokens, steps, seconds", "what the run trained on, and how long it took"},
+    {"resumed_from", "step of the checkpoint that it started from, or null"},
+    {"saes",
+     "array with one object per SAE: path, arch, n (width), k, lr, seed, theta (threshold of the saved SAE or "
+     "null), thetas ({calibrated, running, l0}, each {theta, l0}: the threshold and the mean L0 that it gives), "
+     "held_out"},
+    {"held_out", "{tokens, l0, mse, fvu, dead} on rows held out of training, or null; mse is summed over d, dead "
+                 "counts latents that never fired"},
+    {"metrics.jsonl", "beside each SAE, one object per logged step: step, tokens, loss, mse, aux, l0, fvu, dead, "
+                      "theta, lambda, lr, tokens_per_s; values of that batch, dead by the counters"},
+};
+
+const cli_command cli_train = {
+    .name = "train",
+    .summary = "train one sparse autoencoder or a grid of them",
+    .usage = usage,
+    .description =
+        "Trains TopK or BatchTopK sparse autoencoders. Lists of --arch, --width, --k, --lr and --seed make a grid; "
+        "all its SAEs are trained at once on the same batches, and each comes out as if trained alone.\n\n"
+        "A saved SAE is a directory that SAELens 6 loads. Ctrl-C or SIGTERM saves a checkpoint; the same command "
+        "with --resume goes on, and ends with the same bits as a run that was never stopped.",
+    .groups = groups,
+    .n_groups = CLI_COUNT(groups),
+    .settings_size = sizeof(settings),
+    .defaults = defaults,
+    .examples = examples,
+    .n_examples = CLI_COUNT(examples),
+    .json = json_keys,
+    .n_json = CLI_COUNT(json_keys),
+    .run = run,
+};
