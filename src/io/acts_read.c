@@ -90,7 +90,7 @@ done:
 static sae_status open_shard(sae_acts *acts, const sae_acts_meta *meta, const char *path, sae_error *err)
 {
     sae_status status;
-    shard *s;
+    shard *s = NULL;
     SAE_TRY(add_shard(acts, path, &s, err));
     SAE_TRY(sae_safetensors_open(&s->safetensors, path, err));
     s->acts = sae_safetensors_find(s->safetensors, "acts");
@@ -164,7 +164,7 @@ static bool ends_with(const char *text, const char *end)
 static sae_status open_file(sae_acts *acts, sae_error *err)
 {
     sae_status status;
-    shard *s;
+    shard *s = NULL;
     SAE_TRY(add_shard(acts, acts->path, &s, err));
     if (ends_with(acts->path, ".npy")) {
         SAE_TRY(sae_npy_open(&s->npy, acts->path, err));
