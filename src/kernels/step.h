@@ -17,19 +17,20 @@ void sae_column_sums(const float *e, int64_t rows, int64_t d, double *scratch, d
 
 /* Codes regrouped by latent: latent i has entries offsets[i] … offsets[i + 1] − 1, rows ascending. */
 typedef struct sae_by_latent {
-    int64_t n, capacity;
-    int64_t *offsets; /* [n + 1] */
+    int64_t max_n, capacity;
+    int64_t *offsets; /* [max_n + 1] */
     int32_t *row;     /* [capacity] */
     float *f;         /* [capacity] activation */
     float *slope;     /* [capacity] from sae_residual */
-    int32_t *scratch; /* [SAE_SEGMENTS, n] */
+    int32_t *scratch; /* [SAE_SEGMENTS, max_n] */
 } sae_by_latent;
 
 #define SAE_SEGMENTS 8 /* rows are counted and placed in this many fixed segments, in parallel */
 
-sae_status sae_by_latent_new(sae_by_latent *out, int64_t n, int64_t capacity, sae_error *err);
+sae_status sae_by_latent_new(sae_by_latent *out, int64_t max_n, int64_t capacity, sae_error *err);
 void sae_by_latent_clear(sae_by_latent *by);
-void sae_by_latent_fill(sae_by_latent *by, const sae_codes *codes, const float *slope, int threads);
+/* n ≤ max_n: latents of the SAE whose codes these are. */
+void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, const float *slope, int threads);
 
 /* The update phase. For latent i, with s the scale of each term (∂L/∂‖e‖² of its loss, times 2):
  *   gW_dec,i = −Σ_terms s Σ_b f_bi e_b      then minus its part along W_dec,i

@@ -7,18 +7,18 @@
 
 #include <string.h>
 
-sae_status sae_by_latent_new(sae_by_latent *out, int64_t n, int64_t capacity, sae_error *err)
+sae_status sae_by_latent_new(sae_by_latent *out, int64_t max_n, int64_t capacity, sae_error *err)
 {
-    sae_by_latent by = {.n = n, .capacity = capacity};
-    by.offsets = sae_alloc((size_t)n + 1, sizeof *by.offsets);
+    sae_by_latent by = {.max_n = max_n, .capacity = capacity};
+    by.offsets = sae_alloc((size_t)max_n + 1, sizeof *by.offsets);
     by.row = sae_alloc((size_t)capacity, sizeof *by.row);
     by.f = sae_alloc((size_t)capacity, sizeof *by.f);
     by.slope = sae_alloc((size_t)capacity, sizeof *by.slope);
-    by.scratch = sae_alloc((size_t)n * SAE_SEGMENTS, sizeof *by.scratch);
+    by.scratch = sae_alloc((size_t)max_n * SAE_SEGMENTS, sizeof *by.scratch);
     if (!by.offsets || !by.row || !by.f || !by.slope || !by.scratch) {
         sae_by_latent_clear(&by);
-        return sae_fail(err, SAE_E_MEMORY, "out of memory for the codes of %lld latents (%lld entries)", (long long)n,
-                        (long long)capacity);
+        return sae_fail(err, SAE_E_MEMORY, "out of memory for the codes of %lld latents (%lld entries)",
+                        (long long)max_n, (long long)capacity);
     }
     *out = by;
     return SAE_OK;
@@ -39,9 +39,8 @@ static int64_t segment_start(const sae_codes *codes, int s)
     return codes->rows * s / SAE_SEGMENTS;
 }
 
-void sae_by_latent_fill(sae_by_latent *by, const sae_codes *codes, const float *slope, int threads)
+void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, const float *slope, int threads)
 {
-    int64_t n = by->n;
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int s = 0; s < SAE_SEGMENTS; s++) {
         int32_t *count = by->scratch + s * n;

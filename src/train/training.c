@@ -1,0 +1,173 @@
+/* One SAE in training: memory, start, input scaling, schedule. */
+#include "train/training.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "kernels/ops.h"
+#include "model/token_norm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+double sae_running_theta_value(const sae_running_theta *theta)
+{
+    if (theta->batches == 0) return NAN;
+    return theta->mean / (1 - pow(SAE_THETA_BETA, (double)theta->batches));
+}
+
+void sae_running_theta_add(sae_running_theta *theta, double smallest_kept)
+{
+    theta->mean = SAE_THETA_BETA * theta->mean + (1 - SAE_THETA_BETA) * smallest_kept;
+    theta->batches++;
+}
+
+static float *slice(float **rest, size_t count)
+{
+    float *here = *rest;
+    *rest += (count + 15) / 16 * 16; /* every tensor starts on a cache line */
+    return here;
+}
+
+static sae_tensors slice_tensors(float **rest, size_t n, size_t d)
+{
+    sae_tensors t;
+    t.W_enc = slice(rest, n * d);
+    t.W_dec = slice(rest, n * d);
+    t.b_enc = slice(rest, n);
+    t.b_dec = slice(rest, d);
+    return t;
+}
+
+sae_status sae_training_new(sae_training *out, const sae_train_config *config, int64_t d, int64_t batch, int64_t steps,
+                            sae_error *err)
+{
+    sae_training t = {.config = *config, .d = d, .n = config->width, .scale = 1};
+    size_t matrix = 0, tensors = 0, floats = 0;
+    bool fits = sae_mul_size((size_t)t.n, (size_t)d, &matrix) && sae_mul_size(matrix, 2, &tensors) &&
+                sae_add_size(tensors, (size_t)t.n + (size_t)d + 64, &tensors) && sae_mul_size(tensors, 3, &floats);
+    if (!fits)
+        return sae_fail(err, SAE_E_MEMORY, "%lld latents of %lld values are too many", (long long)t.n, (long long)d);
+    t.dead_tokens = config->shared.dead_tokens;
+    if (t.dead_tokens == 0) {
+        int64_t tenth = batch * steps / 10;
+        t.dead_tokens = tenth < 10000000 ? (tenth > 0 ? tenth : 1) : 10000000;
+    }
+    t.block = sae_alloc(floats, sizeof(float));
+    t.w_norm = sae_alloc((size_t)t.n, sizeof(float));
+    t.since_fired = sae_calloc((size_t)t.n, sizeof(int64_t));
+    if (!t.block || !t.w_norm || !t.since_fired) {
+        sae_training_clear(&t);
+        return sae_fail_memory(err, "parameters and moments", floats * sizeof(float));
+    }
+    float *rest = t.block;
+    t.p = slice_tensors(&rest, (size_t)t.n, (size_t)d);
+    t.m = slice_tensors(&rest, (size_t)t.n, (size_t)d);
+    t.v = slice_tensors(&rest, (size_t)t.n, (size_t)d);
+    *out = t;
+    return SAE_OK;
+}
+
+void sae_training_clear(sae_training *t)
+{
+    sae_free(t->block);
+    sae_free(t->w_norm);
+    sae_free(t->since_fired);
+    *t = (sae_training){0};
+}
+
+static void zero_all(sae_training *t, int threads)
+{
+    const sae_tensors *all[] = {&t->p, &t->m, &t->v};
+    for (int a = 0; a < 3; a++) {
+        /* by rows in parallel: on a machine with several memory nodes, pages land near the threads that use them */
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (int64_t i = 0; i < t->n; i++) {
+            memset(all[a]->W_enc + i * t->d, 0, (size_t)t->d * sizeof(float));
+            memset(all[a]->W_dec + i * t->d, 0, (size_t)t->d * sizeof(float));
+        }
+        memset(all[a]->b_enc, 0, (size_t)t->n * sizeof(float));
+        memset(all[a]->b_dec, 0, (size_t)t->d * sizeof(float));
+    }
+}
+
+void sae_training_init(sae_training *t, int threads)
+{
+    zero_all(t, threads);
+    /* The kind, width and k go into the key: SAEs of different width never start with the same rows, which would
+     * fake similarity in every comparison. Learning rate and schedule do not: a sweep over them starts alike. */
+    char key[128];
+    int length = snprintf(key, sizeof key, "%s n=%lld k=%lld d=%lld", sae_arch_name(t->config.arch), (long long)t->n,
+                          (long long)t->config.k, (long long)t->d);
+    sae_rng rng = sae_rng_make(t->config.seed, "init W_dec", sae_hash(key, (uint64_t)length));
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < t->n; i++) {
+        float *w = t->p.W_dec + i * t->d;
+        double square = 0;
+        for (int64_t j = 0; j < t->d; j++) {
+            double x = sae_rng_normal(&rng, (uint64_t)(i * t->d + j));
+            square += x * x;
+            w[j] = (float)x;
+        }
+        for (int64_t j = 0; j < t->d; j++) w[j] = (float)(w[j] / sqrt(square));
+        memcpy(t->p.W_enc + i * t->d, w, (size_t)t->d * sizeof(float));
+    }
+    sae_row_norms(t->p.W_enc, t->n, t->d, t->w_norm, threads);
+}
+
+sae_status sae_training_init_from(sae_training *t, const sae_model *model, int threads, sae_error *err)
+{
+    const sae_model_info *info = sae_model_get_info(model);
+    sae_weights w = sae_model_get_weights(model);
+    if (info->d != t->d || info->n != t->n)
+        return sae_fail(err, SAE_E_SHAPE, "--init %s has %lld latents of width %lld; this SAE has %lld of width %lld",
+                        sae_model_path(model), (long long)info->n, (long long)info->d, (long long)t->n,
+                        (long long)t->d);
+    bool token = t->config.shared.input_scale == SAE_SCALE_TOKEN;
+    if (token != (info->input_norm == SAE_INPUT_TOKEN))
+        return sae_fail(err, SAE_E_ARG, "--init %s and --input-scale disagree: both or neither must scale by token",
+                        sae_model_path(model));
+    zero_all(t, threads);
+    for (int64_t j = 0; j < t->d; j++) t->p.b_dec[j] = (float)(w.b_dec[j] * t->scale);
+    const sae_ops *ops = sae_ops_best();
+    for (int64_t i = 0; i < t->n; i++) {
+        const float *enc = w.W_enc + i * t->d, *dec = w.W_dec + i * t->d;
+        double norm = sqrt(ops->sum_squares(dec, t->d)), bias = w.b_enc[i], centre = 0;
+        if (!(norm > 0))
+            return sae_fail(err, SAE_E_VALUE, "--init %s: decoder row %lld is zero", sae_model_path(model),
+                            (long long)i);
+        for (int64_t j = 0; j < t->d; j++) {
+            t->p.W_enc[i * t->d + j] = (float)(enc[j] * norm);
+            t->p.W_dec[i * t->d + j] = (float)(dec[j] / norm);
+            centre += (double)enc[j] * w.b_dec[j];
+        }
+        /* training always centres by b_dec: an encoder that does not has the same z with W·b_dec added to its bias */
+        if (!info->subtract_b_dec) bias += centre;
+        t->p.b_enc[i] = (float)(bias * norm * t->scale);
+    }
+    sae_row_norms(t->p.W_enc, t->n, t->d, t->w_norm, threads);
+    return SAE_OK;
+}
+
+void sae_training_rows(const sae_training *t, const float *x, int64_t rows, bool center, float *c, int threads)
+{
+    int64_t d = t->d;
+    float scale = (float)t->scale;
+    if (t->config.shared.input_scale == SAE_SCALE_TOKEN) {
+        sae_token_standardise(x, rows, d, c, threads);
+        x = c;
+    }
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t b = 0; b < rows; b++)
+        for (int64_t j = 0; j < d; j++) c[b * d + j] = scale * x[b * d + j] - (center ? t->p.b_dec[j] : 0);
+}
+
+double sae_learning_rate(const sae_train_config *config, int64_t t, int64_t steps)
+{
+    double warm = config->shared.warmup * (double)steps, decay = config->shared.decay * (double)steps;
+    double lr = config->lr;
+    if (warm > 0) lr *= fmin(1, (double)t / warm);
+    if (decay > 0) lr *= fmin(1, (double)(steps - t + 1) / decay);
+    return lr;
+}
