@@ -89,7 +89,8 @@ SAE_API sae_status sae_lm_logits(const sae_lm *lm, const int32_t *tokens, int64_
                                  const sae_env *env, sae_error *err);
 
 /* Replaces activations at a hook: rows [n, width] are overwritten in place (first: index of the first row,
- * counted within this call's batch·ctx rows). Centred when the run centres; the mean is restored after. */
+ * counted within this call's batch·ctx rows). Called by the thread that called sae_lm_losses, never by two at once.
+ * Rows are centred when the run centres (resid_* hooks); their mean is added again afterwards. */
 typedef sae_status (*sae_lm_replace_fn)(void *ud, int64_t first, int64_t n, float *rows, sae_error *err);
 
 /* What a hook's activations become in one run of sae_lm_losses. fn NULL: left as they are (clean). */
