@@ -82,8 +82,8 @@ sae_status cli_fail_memory(sae_error *err);
 void cli_say(cli_app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_warn(cli_app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Lists the values that the options of a command have, on stderr (nothing with --quiet). */
-void cli_show_settings(cli_app *app, const cli_command *command, const void *settings);
+/* Lists the values that the options of a command's first n_groups groups have, on stderr (nothing with --quiet). */
+void cli_show_settings(cli_app *app, const cli_command *command, size_t n_groups, const void *settings);
 
 /* Progress of a loop that the command runs itself; SAE_E_INTERRUPTED, with `consequence` in the message, when it is to
  * stop. */

@@ -111,7 +111,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     result r = {.s = s, .lm = &lm};
     CLI_TRY(cli_output_check(&s->output, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
-    cli_show_settings(app, &cli_harvest, s);
+    cli_show_settings(app, &cli_harvest, cli_harvest.n_groups, s);
     CLI_TRY(cli_lm_open(&lm, s->place.model, &s->text, app, err));
     CLI_TRY(cli_place_hooks(&s->place, lm.lm, &hooks, &r.n_hooks, err));
     r.hooks = hooks;

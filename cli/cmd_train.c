@@ -212,7 +212,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     size_t count;
     if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for what is trained");
     CLI_TRY(sae_train_grid(&s->train, &configs, &count, err)); /* wrong values are told before data is opened */
-    cli_show_settings(app, &cli_train, s);
+    cli_show_settings(app, &cli_train, s->acts ? 2 : cli_train.n_groups, s);
     CLI_TRY(open_source(s, &rows, &lm, app, err));
     CLI_TRY(sae_train(&s->train, rows.source, s->out, &result, &app->env, err));
     if (app->common.json)

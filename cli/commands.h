@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 
-extern const cli_command cli_harvest, cli_train, cli_eval, cli_encode, cli_decode, cli_latents, cli_inspect;
+extern const cli_command cli_harvest, cli_train, cli_eval, cli_encode, cli_decode, cli_compare, cli_latents,
+    cli_inspect;
 
 #endif

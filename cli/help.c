@@ -32,7 +32,8 @@ void cli_wrap(FILE *out, const char *text, int at, int indent)
             column = indent;
             line_empty = true;
         }
-        column += fprintf(out, "%s%s", line_empty ? "" : " ", word) ? columns + !line_empty : 0;
+        fprintf(out, "%s%s", line_empty ? "" : " ", word);
+        column += columns + !line_empty;
         line_empty = false;
         text += length;
     }
@@ -42,15 +43,16 @@ void cli_wrap(FILE *out, const char *text, int at, int indent)
 const char *cli_option_value(const sae_option *option)
 {
     if (option->type == SAE_OPT_BOOL) return "";
+    if (option->type == SAE_OPT_CHOICE) return option->choices;
     if (option->metavar) return option->metavar;
-    if (option->type == SAE_OPT_CHOICE && option->choices) return option->choices;
     return option->type == SAE_OPT_ON_OFF ? "on|off" : "VALUE";
 }
 
 static void print_option(FILE *out, const sae_option *option)
 {
     const char *value = cli_option_value(option);
-    int at = fprintf(out, "  --%s%s%s", option->name, *value ? " " : "", value);
+    fprintf(out, "  --%s%s%s", option->name, *value ? " " : "", value);
+    int at = 4 + cli_columns(option->name) + (*value != 0) + cli_columns(value);
     if (at >= OPTION_INDENT - 1) {
         fputc('\n', out);
         at = 0;
@@ -71,7 +73,8 @@ static void print_notes(FILE *out, const char *title, const cli_note *notes, siz
     if (!count) return;
     fprintf(out, "\n%s\n", title);
     for (size_t i = 0; i < count; i++) {
-        int at = fprintf(out, "  %s", notes[i].name);
+        fprintf(out, "  %s", notes[i].name);
+        int at = 2 + cli_columns(notes[i].name);
         if (at >= OPTION_INDENT - 1) {
             fputc('\n', out);
             at = 0;

@@ -18,10 +18,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define MAX_GROUPS 16
 
 static const cli_command *const all_commands[] = {
-    &cli_harvest,
-    &cli_encode,
-    &cli_decode,
-    &cli_inspect,
+    &cli_harvest, &cli_train, &cli_eval, &cli_encode, &cli_decode, &cli_compare, &cli_latents, &cli_inspect,
 };
 
 const cli_command *const *cli_commands(size_t *count)
@@ -132,19 +129,26 @@ sae_status cli_step(cli_app *app, const char *what, const char *unit, int64_t do
                     unit, consequence);
 }
 
-void cli_show_settings(cli_app *app, const cli_command *command, const void *settings)
+void cli_show_settings(cli_app *app, const cli_command *command, size_t n_groups, const void *settings)
 {
-    if (app->common.quiet) return;
+    char *untouched = app->common.quiet ? NULL : calloc(1, command->settings_size);
+    if (!untouched) return;
+    if (command->defaults) command->defaults(untouched);
     fprintf(stderr, "sae %s\n", command->name);
-    for (size_t g = 0; g < command->n_groups; g++) {
-        size_t count;
+    for (size_t g = 0; g < n_groups; g++) {
+        size_t count, base = command->groups[g].base;
         const sae_option *options = command->groups[g].table(&count);
         for (size_t i = 0; i < count; i++) {
-            char text[160];
-            sae_option_get(&options[i], (const char *)settings + command->groups[g].base, text, sizeof text);
-            if (*text) fprintf(stderr, "  %-18s %s\n", options[i].name, text);
+            char text[160], usual[160];
+            sae_option_get(&options[i], (const char *)settings + base, text, sizeof text);
+            sae_option_get(&options[i], untouched + base, usual, sizeof usual);
+            bool is_default = strcmp(text, usual) == 0;
+            const char *shown = is_default && options[i].default_text ? options[i].default_text : text;
+            if (*shown && !(is_default && options[i].type == SAE_OPT_BOOL))
+                fprintf(stderr, "  %-18s %s\n", options[i].name, shown);
         }
     }
+    free(untouched);
 }
 
 /* Runs a command whose options are read; settings is zeroed memory of the command's size. */

@@ -1,9 +1,22 @@
 /* The manual page and shell completions, from the same tables as --help, so that none can drift from another. */
 #include "cli/help.h"
+#include "cli/utf8.h"
 
 #include <string.h>
 
-/* Text with what roff would take for its own escaped: backslashes, hyphens, a dot or quote that starts a line. */
+/* Writes the well-formed character at `text` as a roff escape; returns its length. */
+static size_t wide(FILE *out, const char *text)
+{
+    size_t length = cli_utf8_length(text, strlen(text));
+    if (length < 2) return 1; /* not UTF-8: tables hold none */
+    unsigned point = (unsigned char)*text & (0xFFu >> (length + 1));
+    for (size_t i = 1; i < length; i++) point = point << 6 | ((unsigned char)text[i] & 0x3Fu);
+    fprintf(out, "\\[u%04X]", point);
+    return length;
+}
+
+/* Text with what roff would take for its own escaped: backslashes, hyphens, a dot or quote that starts a line, and
+ * everything that is not ASCII. */
 static void roff(FILE *out, const char *text)
 {
     bool line_start = true;
@@ -17,6 +30,8 @@ static void roff(FILE *out, const char *text)
             fputs("\\e", out);
         else if (*text == '-')
             fputs("\\-", out);
+        else if ((unsigned char)*text >= 0x80)
+            text += wide(out, text) - 1;
         else
             fputc(*text, out);
         line_start = *text == '\n';

@@ -1,0 +1,48 @@
+#include "cli/file.h"
+
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+sae_status cli_write_file(const char *path, const char *data, size_t size, sae_error *err)
+{
+    char temporary[4200];
+    int length = snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof temporary)
+        return cli_fail(err, SAE_E_IO, "cannot write %.200s...: the path is too long", path);
+    FILE *file = fopen(temporary, "wbe");
+    if (!file) return cli_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(errno));
+    bool written = fwrite(data, 1, size, file) == size && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    int code = errno;
+    if (fclose(file) != 0 && written) {
+        written = false;
+        code = errno;
+    }
+    if (written && rename(temporary, path) != 0) {
+        written = false;
+        code = errno;
+    }
+    if (written) return SAE_OK;
+    unlink(temporary);
+    return cli_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(code));
+}
+
+sae_status cli_make_directory(const char *path, sae_error *err)
+{
+    struct stat info;
+    if (mkdir(path, 0777) == 0) return SAE_OK;
+    int code = errno;
+    if (code == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return SAE_OK;
+    if (code == EEXIST) return cli_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
+    return cli_fail(err, SAE_E_IO, "cannot make directory %s: %s", path, strerror(code));
+}
+
+bool cli_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}

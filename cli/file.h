@@ -1,0 +1,15 @@
+/* Result files that the program itself writes: whole or not at all. */
+#ifndef CLI_FILE_H
+#define CLI_FILE_H
+
+#include <sae/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Writes beside `path`, syncs and renames. */
+sae_status cli_write_file(const char *path, const char *data, size_t size, sae_error *err);
+/* Makes the directory (its parent must be there); an existing one is fine. */
+sae_status cli_make_directory(const char *path, sae_error *err);
+bool cli_exists(const char *path);
+
+#endif
