@@ -36,26 +36,35 @@ static void pass_free(pass *p)
     sae_free(p->x_hat);
 }
 
-static sae_status check_model(const sae_model *model, const sae_source_info *source, const sae_env *env, sae_error *err)
+static const char *name_of(const sae_model *model)
 {
-    const char *path = *sae_model_path(model) ? sae_model_path(model) : "the SAE";
-    const sae_model_info *info = sae_model_get_info(model);
-    if (info->d != source->d)
-        return sae_fail(err, SAE_E_SHAPE, "%s is for activations of %lld dimensions, these have %lld", path,
-                        (long long)info->d, (long long)source->d);
-    char text[1024];
-    sae_model_mismatch(model, &source->meta, text, sizeof text);
-    if (*text) sae_log(env, SAE_LOG_WARN, "%s: %s", path, text);
-    return SAE_OK;
+    return *sae_model_path(model) ? sae_model_path(model) : "the SAE";
 }
 
-static sae_status pass_new(pass *p, const sae_model *const *models, size_t n_models, const sae_source_info *source,
+sae_status sae_pass_check(const sae_model *model, const sae_source *source, sae_error *err)
+{
+    int64_t d = sae_model_get_info(model)->d, rows_d = sae_source_get_info(source)->d;
+    if (d == rows_d) return SAE_OK;
+    return sae_fail(err, SAE_E_SHAPE, "%s is for activations of %lld dimensions, these have %lld", name_of(model),
+                    (long long)d, (long long)rows_d);
+}
+
+static void warn_of_mismatch(const sae_model *model, const sae_source_info *source, const sae_env *env)
+{
+    char text[1024];
+    sae_model_mismatch(model, &source->meta, text, sizeof text);
+    if (*text) sae_log(env, SAE_LOG_WARN, "%s: %s", name_of(model), text);
+}
+
+static sae_status pass_new(pass *p, const sae_model *const *models, size_t n_models, const sae_source *source,
                            const sae_env *env, sae_error *err)
 {
     sae_status status = SAE_OK;
-    *p = (pass){.n_models = n_models, .d = source->d, .block = INT64_MAX};
+    const sae_source_info *info = sae_source_get_info(source);
+    *p = (pass){.n_models = n_models, .d = info->d, .block = INT64_MAX};
     for (size_t i = 0; i < n_models; i++) {
-        SAE_TRY(check_model(models[i], source, env, err));
+        SAE_TRY(sae_pass_check(models[i], source, err));
+        warn_of_mismatch(models[i], info, env);
         int64_t rows = sae_coder_rows(models[i]);
         if (rows < p->block) p->block = rows;
     }
@@ -124,7 +133,7 @@ sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source 
     int64_t total = max_tokens > 0 && max_tokens < info->usable ? max_tokens : info->usable;
     if (total < 1) return sae_fail(err, SAE_E_ARG, "the activations have no usable rows");
     pass p;
-    SAE_TRY(pass_new(&p, models, n_models, info, env, err));
+    SAE_TRY(pass_new(&p, models, n_models, source, env, err));
     for (int64_t first = 0; first < total; first += p.block) {
         if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "%s was stopped", what));
         int64_t rows = total - first < p.block ? total - first : p.block;

@@ -27,4 +27,7 @@ typedef void (*sae_pass_fn)(void *ud, int64_t first, int64_t rows, const float *
 sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source *source, int64_t max_tokens,
                     const char *what, sae_pass_fn visit, void *ud, int64_t *tokens, const sae_env *env, sae_error *err);
 
+/* SAE_E_SHAPE when the SAE is of another d than the rows. */
+sae_status sae_pass_check(const sae_model *model, const sae_source *source, sae_error *err);
+
 #endif

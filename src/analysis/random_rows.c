@@ -1,0 +1,139 @@
+#include "analysis/random_rows.h"
+
+#include "analysis/cosine.h"
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/rng.h"
+#include "kernels/blas.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CHUNK = 512, TILE = 64 };
+
+void sae_random_rows(uint64_t seed, int64_t n, int64_t d, float *out, const sae_env *env)
+{
+    sae_rng rng = sae_rng_make(seed, "random rows", 0);
+#pragma omp parallel for num_threads(sae_threads(env)) schedule(static)
+    for (int64_t e = 0; e < n * d; e++) out[e] = (float)sae_rng_normal(&rng, (uint64_t)e);
+}
+
+/* ---- covariance ---------------------------------------------------------------------------------- */
+
+/* Rows first … first + count − 1 of W, normalised; rows of zeros stay zero. */
+static void unit_rows(const float *W, int64_t first, int64_t count, int64_t d, float *out, int threads)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < count; i++) {
+        const float *w = W + (first + i) * d;
+        double norm = sqrt(sae_dot_double(w, w, d));
+        for (int64_t j = 0; j < d; j++) out[i * d + j] = norm > 0 ? (float)((double)w[j] / norm) : 0;
+    }
+}
+
+typedef struct gram {
+    float *unit;    /* [CHUNK, d] */
+    float *columns; /* [d, CHUNK] centred and transposed */
+    float *part;    /* [d, d] one chunk's sum */
+    double *mean;   /* [d] */
+} gram;
+
+/* C [d, d] += the chunk's Σ (w − w̄)(w − w̄)ᵀ: products in float32 within a chunk, sums over chunks in double. */
+static void add_chunk(const gram *g, int64_t count, int64_t d, double *C, int threads)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t j = 0; j < d; j++)
+        for (int64_t i = 0; i < count; i++)
+            g->columns[j * CHUNK + i] = (float)((double)g->unit[i * d + j] - g->mean[j]);
+    int64_t tiles = (d + TILE - 1) / TILE;
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int64_t t = 0; t < tiles; t++) {
+        int64_t first = t * TILE, rows = d - first < TILE ? d - first : TILE;
+        sae_gemm_nt(rows, d, count, 1, g->columns + first * CHUNK, CHUNK, g->columns, CHUNK, 0, g->part + first * d, d);
+        for (int64_t e = first * d; e < (first + rows) * d; e++) C[e] += (double)g->part[e];
+    }
+}
+
+static sae_status covariance(const float *W, int64_t n, int64_t d, double *C, int threads, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    gram g = {.unit = sae_alloc(CHUNK * (size_t)d, sizeof(float)),
+              .columns = sae_alloc(CHUNK * (size_t)d, sizeof(float)),
+              .part = sae_alloc((size_t)(d * d), sizeof(float)),
+              .mean = sae_calloc((size_t)d, sizeof(double))};
+    if (!g.unit || !g.columns || !g.part || !g.mean)
+        SAE_TRY(sae_fail_memory(err, "a covariance", (size_t)(d * d) * sizeof(float)));
+    for (int64_t first = 0; first < n; first += CHUNK) {
+        int64_t count = n - first < CHUNK ? n - first : CHUNK;
+        unit_rows(W, first, count, d, g.unit, threads);
+        for (int64_t i = 0; i < count; i++)
+            for (int64_t j = 0; j < d; j++) g.mean[j] += (double)g.unit[i * d + j] / (double)n;
+    }
+    memset(C, 0, (size_t)(d * d) * sizeof *C);
+    for (int64_t first = 0; first < n; first += CHUNK) {
+        int64_t count = n - first < CHUNK ? n - first : CHUNK;
+        unit_rows(W, first, count, d, g.unit, threads);
+        add_chunk(&g, count, d, C, threads);
+    }
+    for (int64_t e = 0; e < d * d; e++) C[e] /= (double)n;
+done:
+    sae_free(g.unit);
+    sae_free(g.columns);
+    sae_free(g.part);
+    sae_free(g.mean);
+    return status;
+}
+
+/* C = L·Lᵀ in place (the lower triangle becomes L, the rest 0). C has rank below d when n ≤ d: a pivot that is only
+ * rounding error gives a column of zeros, which is what it would be in exact arithmetic. */
+static void cholesky(double *C, int64_t d, int threads)
+{
+    double trace = 0;
+    for (int64_t j = 0; j < d; j++) trace += C[j * d + j];
+    double smallest = 1e-6 * trace / (double)d;
+    for (int64_t j = 0; j < d; j++) {
+        const double *row = C + j * d;
+        double pivot = row[j];
+        for (int64_t k = 0; k < j; k++) pivot -= row[k] * row[k];
+        double root = pivot > smallest ? sqrt(pivot) : 0;
+#pragma omp parallel for num_threads(threads) schedule(static) if (d - j > 256)
+        for (int64_t i = j + 1; i < d; i++) {
+            double value = C[i * d + j];
+            for (int64_t k = 0; k < j; k++) value -= C[i * d + k] * row[k];
+            C[i * d + j] = root > 0 ? value / root : 0;
+        }
+        C[j * d + j] = root;
+        for (int64_t k = j + 1; k < d; k++) C[j * d + k] = 0;
+    }
+}
+
+sae_status sae_random_rows_like(uint64_t seed, const float *W, int64_t n, int64_t d, float *out, const sae_env *env,
+                                sae_error *err)
+{
+    sae_status status;
+    int threads = sae_threads(env);
+    double *C = sae_alloc((size_t)(d * d), sizeof *C);
+    float *L = sae_alloc((size_t)(d * d), sizeof *L), *normal = sae_alloc((size_t)(CHUNK * d), sizeof *normal);
+    sae_rng rng = sae_rng_make(seed, "random rows like", 0);
+    sae_blas_init();
+    if (!C || !L || !normal) SAE_TRY(sae_fail_memory(err, "a covariance", (size_t)(d * d) * sizeof *C));
+    SAE_TRY(covariance(W, n, d, C, threads, err));
+    cholesky(C, d, threads);
+    for (int64_t e = 0; e < d * d; e++) L[e] = (float)C[e];
+    for (int64_t first = 0; first < n; first += CHUNK) {
+        int64_t count = n - first < CHUNK ? n - first : CHUNK, tiles = (count + TILE - 1) / TILE;
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t begin = t * TILE, rows = count - begin < TILE ? count - begin : TILE;
+            for (int64_t e = begin * d; e < (begin + rows) * d; e++)
+                normal[e] = (float)sae_rng_normal(&rng, (uint64_t)(first * d + e));
+            sae_gemm_nt(rows, d, d, 1, normal + begin * d, d, L, d, 0, out + (first + begin) * d, d);
+        }
+    }
+done:
+    sae_free(C);
+    sae_free(L);
+    sae_free(normal);
+    return status;
+}
