@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_NAME     (1 << 16)  /* bytes of JSON of a name */
 #define MAX_ENTRY    4096       /* bytes of JSON that describe one tensor */
 #define MAX_METADATA (16 << 20) /* bytes of JSON of __metadata__ */
 
@@ -219,7 +220,8 @@ static sae_status read_members(cursor *c, table *t, json_t **metadata, size_t da
     if (!more) c->at++;
     while (more) {
         if (peek(c) != '"') SAE_TRY(bad_header(c, "no tensor name", err));
-        SAE_TRY(parse_value(c, c->length - c->at, &key, err));
+        size_t left = c->length - c->at;
+        SAE_TRY(parse_value(c, left < MAX_NAME ? left : MAX_NAME, &key, err));
         if (peek(c) != ':') SAE_TRY(bad_header(c, "no ':' after a name", err));
         c->at++;
         if (strcmp(json_string_value(key), "__metadata__") == 0)
