@@ -355,21 +355,35 @@ static void update(sae_trainer *w, sae_training *t, const float *c, float aux_sc
     update_b_dec(w, t, &adam, factor);
 }
 
+static float smallest_value(const sae_codes *codes)
+{
+    int64_t total = codes->row_offsets[codes->rows];
+    float smallest = total > 0 ? codes->values[0] : 0;
+    for (int64_t j = 1; j < total; j++)
+        if (codes->values[j] < smallest) smallest = codes->values[j];
+    return smallest;
+}
+
+sae_status sae_trainer_smallest_kept(sae_trainer *w, sae_training *t, float *x, float *smallest, sae_error *err)
+{
+    sae_training_rows(t, x, w->batch, true, x, w->threads);
+    sae_encode_job job = encode_job(w, t, x);
+    sae_status status = sae_encode(w->encoder, &job, &t->hint, w->codes, NULL, err);
+    if (status == SAE_OK) *smallest = smallest_value(w->codes);
+    return status;
+}
+
 /* Counters and the running θ, from the main selection. Returns the number of dead latents. */
 static int64_t count_firings(sae_trainer *w, sae_training *t)
 {
-    int64_t dead = 0, total = w->codes->row_offsets[w->batch];
+    int64_t dead = 0;
     for (int64_t i = 0; i < t->n; i++) {
         bool fired = w->by_latent.offsets[i + 1] > w->by_latent.offsets[i];
         t->since_fired[i] = fired ? 0 : t->since_fired[i] + w->batch;
         dead += t->since_fired[i] >= t->dead_tokens;
     }
-    if (t->config.arch == SAE_ARCH_BATCHTOPK && total > 0) {
-        float smallest = w->codes->values[0];
-        for (int64_t j = 1; j < total; j++)
-            if (w->codes->values[j] < smallest) smallest = w->codes->values[j];
-        sae_running_theta_add(&t->theta, smallest);
-    }
+    float smallest = smallest_value(w->codes);
+    if (t->config.arch == SAE_ARCH_BATCHTOPK && smallest > 0) sae_running_theta_add(&t->theta, smallest);
     return dead;
 }
 

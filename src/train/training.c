@@ -44,9 +44,9 @@ sae_status sae_training_new(sae_training *out, const sae_train_config *config, i
                             sae_error *err)
 {
     sae_training t = {.config = *config, .d = d, .n = config->width, .scale = 1};
-    size_t matrix = 0, tensors = 0, floats = 0;
-    bool fits = sae_mul_size((size_t)t.n, (size_t)d, &matrix) && sae_mul_size(matrix, 2, &tensors) &&
-                sae_add_size(tensors, (size_t)t.n + (size_t)d + 64, &tensors) && sae_mul_size(tensors, 3, &floats);
+    size_t matrix = 0, floats = 0;
+    bool fits = sae_mul_size((size_t)t.n, (size_t)d, &matrix) && sae_mul_size(matrix, 2, &floats) &&
+                sae_add_size(floats, (size_t)t.n + (size_t)d + 64, &floats);
     if (!fits)
         return sae_fail(err, SAE_E_MEMORY, "%lld latents of %lld values are too many", (long long)t.n, (long long)d);
     t.dead_tokens = config->shared.dead_tokens;
@@ -54,27 +54,38 @@ sae_status sae_training_new(sae_training *out, const sae_train_config *config, i
         int64_t tenth = batch * steps / 10;
         t.dead_tokens = tenth < 10000000 ? (tenth > 0 ? tenth : 1) : 10000000;
     }
-    t.block = sae_alloc(floats, sizeof(float));
     t.w_norm = sae_alloc((size_t)t.n, sizeof(float));
     t.since_fired = sae_calloc((size_t)t.n, sizeof(int64_t));
-    if (!t.block || !t.w_norm || !t.since_fired) {
-        sae_training_clear(&t);
-        return sae_fail_memory(err, "parameters and moments", floats * sizeof(float));
+    bool ready = t.w_norm && t.since_fired;
+    sae_tensors *const views[3] = {&t.p, &t.m, &t.v};
+    for (int b = 0; ready && b < 3; b++) {
+        float *rest = t.blocks[b] = sae_alloc(floats, sizeof(float));
+        ready = rest != NULL;
+        if (ready) *views[b] = slice_tensors(&rest, (size_t)t.n, (size_t)d);
     }
-    float *rest = t.block;
-    t.p = slice_tensors(&rest, (size_t)t.n, (size_t)d);
-    t.m = slice_tensors(&rest, (size_t)t.n, (size_t)d);
-    t.v = slice_tensors(&rest, (size_t)t.n, (size_t)d);
+    if (!ready) {
+        sae_training_clear(&t);
+        return sae_fail_memory(err, "parameters and moments", 3 * floats * sizeof(float));
+    }
     *out = t;
     return SAE_OK;
 }
 
 void sae_training_clear(sae_training *t)
 {
-    sae_free(t->block);
+    for (int b = 0; b < 3; b++) sae_free(t->blocks[b]);
     sae_free(t->w_norm);
     sae_free(t->since_fired);
     *t = (sae_training){0};
+}
+
+void sae_training_drop_moments(sae_training *t)
+{
+    for (int b = 1; b < 3; b++) {
+        sae_free(t->blocks[b]);
+        t->blocks[b] = NULL;
+    }
+    t->m = t->v = (sae_tensors){0};
 }
 
 static void zero_all(sae_training *t, int threads)

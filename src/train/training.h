@@ -29,7 +29,7 @@ typedef struct sae_training {
     sae_train_config config;
     int64_t d, n;
     int64_t dead_tokens;
-    float *block; /* the memory of the three below */
+    float *blocks[3]; /* the memory of the three below */
     sae_tensors p, m, v;
     float *w_norm;        /* [n] */
     int64_t *since_fired; /* [n] */
@@ -41,6 +41,8 @@ typedef struct sae_training {
 sae_status sae_training_new(sae_training *out, const sae_train_config *config, int64_t d, int64_t batch, int64_t steps,
                             sae_error *err);
 void sae_training_clear(sae_training *t);
+/* Gives back the moments: training is over. */
+void sae_training_drop_moments(sae_training *t);
 /* Draws the decoder: rows iid N(0, I), normalised; the encoder equal to it; biases 0; moments 0. */
 void sae_training_init(sae_training *t, int threads);
 /* Weights of a model (any scale), brought to unit decoder rows and this SAE's input scale. */
@@ -73,6 +75,9 @@ struct sae_trainer {
     float *gradient_rows; /* [threads, 2·d] */
     int32_t *dead;        /* [n] */
 };
+
+/* Smallest activation kept when BatchTopK encodes the batch x [batch, d] (raw, destroyed); 0 when none is positive. */
+sae_status sae_trainer_smallest_kept(sae_trainer *w, sae_training *t, float *x, float *smallest, sae_error *err);
 
 /* Peak bytes of a trainer for this grid: parameters with moments, and workspace. */
 void sae_trainer_bytes(const sae_train_config *configs, size_t count, int64_t d, int64_t batch, int threads,

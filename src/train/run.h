@@ -1,0 +1,52 @@
+/* Inside a run: what sae_train's parts share. */
+#ifndef SAE_TRAIN_RUN_H
+#define SAE_TRAIN_RUN_H
+
+#include "train/training.h"
+
+#include <stdio.h>
+
+typedef struct sae_run {
+    sae_train_options options;
+    sae_train_config *configs;
+    size_t count;
+    sae_source *source; /* borrowed */
+    const char *out;
+    const sae_env *env;
+    int64_t d, batch, steps;
+    sae_trainer *trainer;
+    float *x;                  /* [batch, d] */
+    sae_step_metrics *metrics; /* [count] of the last step */
+    char **dirs;               /* [count] directory of each SAE */
+    FILE **logs;               /* [count] metrics.jsonl */
+} sae_run;
+
+/* Input scale and b_dec from data, or all weights from `init`. */
+sae_status sae_run_start(sae_run *run, const sae_model *init, sae_error *err);
+
+/* ---- checkpoints: state files per SAE, then run.json, whose step says which of them count -------------- */
+
+/* Directories and, unless resuming, the refusal or removal of an earlier run. */
+sae_status sae_run_prepare_output(sae_run *run, sae_error *err);
+/* Whole or not at all: every SAE's state at the trainer's step, then run.json; older states are removed. */
+sae_status sae_run_save(sae_run *run, sae_error *err);
+/* Loads the state that run.json names and cuts the metrics files back to it. SAE_E_ARG when options or data differ
+ * from the run's. */
+sae_status sae_run_load(sae_run *run, sae_error *err);
+/* After the SAEs are saved: run.json says so, states are removed. */
+sae_status sae_run_finish(sae_run *run, sae_error *err);
+
+/* ---- metrics.jsonl ------------------------------------------------------------------------------------- */
+
+sae_status sae_run_open_logs(sae_run *run, sae_error *err);
+sae_status sae_run_log(sae_run *run, sae_error *err);
+/* On disk, so that a checkpoint may refer to it; sizes [count] in bytes. */
+sae_status sae_run_sync_logs(sae_run *run, int64_t *sizes, sae_error *err);
+void sae_run_close_logs(sae_run *run);
+
+/* ---- the end --------------------------------------------------------------------------------------------- */
+
+/* Thresholds, the saved SAE, and its numbers on held-out rows. */
+sae_status sae_run_conclude(sae_run *run, size_t i, sae_train_sae *out, sae_error *err);
+
+#endif

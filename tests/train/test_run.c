@@ -1,0 +1,370 @@
+/* Whole runs: the same bits for any number of threads, alone or in a grid, and after being stopped anywhere; refusals;
+ * no allocation inside a step. */
+#include "testing.h"
+
+#include <sae/train.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "train/training.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ROWS = 6000, D = 24 };
+
+typedef struct fixture {
+    char dir[64];
+    float *rows;
+} fixture;
+
+static int setup(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    strcpy(f->dir, "/tmp/sae-test-run-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    float *u = malloc(48 * D * sizeof *u);
+    f->rows = malloc(ROWS * D * sizeof *f->rows);
+    sae_synthetic_directions(1, 48, D, u);
+    sae_synthetic_rows(1, u, 48, D, 0.08, 0, ROWS, f->rows);
+    for (int i = 0; i < ROWS * D; i++) f->rows[i] = 3 * f->rows[i] + (float)(i % D) / 8;
+    free(u);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", f->dir);
+    assert_int_equal(system(command), 0);
+    free(f->rows);
+    free(f);
+    return 0;
+}
+
+static sae_train_options small_options(void)
+{
+    sae_train_options o = sae_train_options_default();
+    o.width = "64";
+    o.k = "4";
+    o.batch = 200;
+    o.tokens = 12000;
+    o.dead_tokens = 600; /* so that AuxK has work */
+    o.k_aux = 16;
+    o.log_every = 7;
+    o.checkpoint_every = 13;
+    o.held_out = 0.1;
+    return o;
+}
+
+static const char *in_dir(const fixture *f, const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", f->dir, name);
+    return path;
+}
+
+static sae_status train_with(const fixture *f, const sae_train_options *o, const char *name, const sae_env *env,
+                             sae_train_result **result, sae_error *err)
+{
+    sae_source *source = NULL;
+    sae_source_config config = sae_source_config_default();
+    sae_train_source_config(o, &config);
+    assert_int_equal(sae_source_open_memory(&source, f->rows, ROWS, D, &config, NULL), SAE_OK);
+    sae_train_result *r = NULL;
+    sae_status status = sae_train(o, source, in_dir(f, name), &r, env, err);
+    if (result)
+        *result = r;
+    else
+        sae_train_result_free(r);
+    sae_source_close(source);
+    return status;
+}
+
+static void train_ok(const fixture *f, const sae_train_options *o, const char *name, int threads)
+{
+    sae_error err = {0};
+    sae_env env = {.threads = threads};
+    if (train_with(f, o, name, &env, NULL, &err) != SAE_OK) fail_msg("%s: %s", name, err.message);
+}
+
+static void same_files(const fixture *f, const char *a, const char *b)
+{
+    static const char *const names[] = {"sae_weights.safetensors", "cfg.json", "metrics.jsonl"};
+    for (int i = 0; i < 3; i++) {
+        char path[2][256];
+        sae_map map[2];
+        snprintf(path[0], sizeof path[0], "%s/%s/%s", f->dir, a, names[i]);
+        snprintf(path[1], sizeof path[1], "%s/%s/%s", f->dir, b, names[i]);
+        for (int k = 0; k < 2; k++) assert_int_equal(sae_map_open(&map[k], path[k], NULL), SAE_OK);
+        if (map[0].size != map[1].size || memcmp(map[0].data, map[1].data, map[0].size) != 0)
+            fail_msg("%s and %s differ", path[0], path[1]);
+        for (int k = 0; k < 2; k++) sae_map_close(&map[k]);
+    }
+}
+
+static void any_number_of_threads(void **state)
+{
+    const fixture *f = *state;
+    sae_train_options o = small_options();
+    const char *archs[] = {"batchtopk", "topk"}, *names[4] = {"t1", "t2", "t3", "t8"};
+    const int threads[4] = {1, 2, 3, 8};
+    for (int a = 0; a < 2; a++) {
+        o.arch = archs[a];
+        o.force = true;
+        o.clip = a == 0 ? 0.5 : 0;
+        for (int t = 0; t < 4; t++) train_ok(f, &o, names[t], threads[t]);
+        for (int t = 1; t < 4; t++) same_files(f, "t1", names[t]);
+    }
+}
+
+static void alone_or_in_a_grid(void **state)
+{
+    const fixture *f = *state;
+    sae_train_options o = small_options(), alone;
+    o.arch = "topk,batchtopk";
+    o.width = "64,40";
+    o.seed = "3,5";
+    train_ok(f, &o, "grid", 2);
+    alone = small_options();
+    alone.arch = "batchtopk";
+    alone.width = "40";
+    alone.seed = "5";
+    train_ok(f, &alone, "alone", 2);
+    same_files(f, "alone", "grid/batchtopk-40-k4-s5");
+    alone.arch = "topk";
+    alone.width = "64";
+    alone.seed = "3";
+    alone.force = true;
+    train_ok(f, &alone, "alone", 2);
+    same_files(f, "alone", "grid/topk-64-k4-s3");
+}
+
+/* Stops a run when the trainer has reported `countdown` times. */
+typedef struct stopper {
+    volatile sig_atomic_t stop;
+    int countdown;
+} stopper;
+
+static void count_down(void *ud, const sae_progress *progress)
+{
+    stopper *s = ud;
+    if (strcmp(progress->what, "training") == 0 && --s->countdown <= 0) s->stop = 1;
+}
+
+static void stopped_and_resumed(void **state)
+{
+    const fixture *f = *state;
+    sae_train_options o = small_options();
+    o.width = "64,40";
+    train_ok(f, &o, "whole", 2);
+    /* between, at and right after checkpoints and logged steps, the first, the last and the last but one */
+    const int stops[] = {1, 7, 13, 26, 58};
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+        stopper s = {0, stops[i]};
+        sae_env env = {.threads = 1 + (int)(i % 3), .progress = count_down, .ud = &s, .stop = &s.stop};
+        sae_error err;
+        o.force = true;
+        o.resume = false;
+        assert_int_equal(train_with(f, &o, "parts", &env, NULL, &err), SAE_E_INTERRUPTED);
+        assert_non_null(strstr(err.message, "--resume"));
+        s = (stopper){0, 3}; /* three more steps, then again */
+        o.force = false;
+        o.resume = true;
+        sae_status second = train_with(f, &o, "parts", &env, NULL, &err);
+        if (stops[i] + 3 < 60) assert_int_equal(second, SAE_E_INTERRUPTED);
+        sae_train_result *r = NULL;
+        env.progress = NULL;
+        s.stop = 0;
+        if (second == SAE_E_INTERRUPTED) {
+            if (train_with(f, &o, "parts", &env, &r, &err) != SAE_OK) fail_msg("%s", err.message);
+            assert_int_equal(r->resumed_from, stops[i] + 3 < 60 ? stops[i] + 3 : 60);
+            sae_train_result_free(r);
+        }
+        same_files(f, "whole/batchtopk-64-k4", "parts/batchtopk-64-k4");
+        same_files(f, "whole/batchtopk-40-k4", "parts/batchtopk-40-k4");
+        /* nothing is left of the states */
+        assert_false(sae_file_exists(in_dir(f, "parts/batchtopk-64-k4/checkpoint")));
+        assert_int_equal(train_with(f, &o, "parts", &env, NULL, &err), SAE_E_EXISTS);
+    }
+}
+
+/* Killed without warning after a checkpoint: what was written since is ignored. */
+static void killed_and_resumed(void **state)
+{
+    const fixture *f = *state;
+    sae_train_options o = small_options();
+    sae_error err;
+    train_ok(f, &o, "whole1", 1);
+    stopper s = {0, 30};
+    sae_env env = {.threads = 1, .progress = count_down, .ud = &s, .stop = &s.stop};
+    assert_int_equal(train_with(f, &o, "killed", &env, NULL, &err), SAE_E_INTERRUPTED);
+    /* as if killed later: a half-written next state, more metrics */
+    FILE *half = fopen(in_dir(f, "killed/checkpoint/state-39.safetensors"), "w");
+    fputs("half", half);
+    fclose(half);
+    FILE *log = fopen(in_dir(f, "killed/metrics.jsonl"), "a");
+    fputs("{\"step\":35", log);
+    fclose(log);
+    o.resume = true;
+    train_ok(f, &o, "killed", 1);
+    same_files(f, "whole1", "killed");
+}
+
+static void refusals(void **state)
+{
+    const fixture *f = *state;
+    sae_train_options o = small_options();
+    sae_error err;
+    o.resume = true;
+    assert_int_equal(train_with(f, &o, "nothing", NULL, NULL, &err), SAE_E_ARG);
+    assert_non_null(strstr(err.message, "no run"));
+    o = small_options();
+    stopper s = {0, 5};
+    sae_env env = {.progress = count_down, .ud = &s, .stop = &s.stop};
+    assert_int_equal(train_with(f, &o, "other", &env, NULL, &err), SAE_E_INTERRUPTED);
+    assert_int_equal(train_with(f, &o, "other", NULL, NULL, &err), SAE_E_EXISTS);
+    o.resume = true;
+    o.aux_alpha = 0.5;
+    assert_int_equal(train_with(f, &o, "other", NULL, NULL, &err), SAE_E_ARG);
+    assert_non_null(strstr(err.message, "aux-alpha"));
+    o.aux_alpha = 1.0 / 32;
+    o.held_out = 0.2;
+    assert_int_equal(train_with(f, &o, "other", NULL, NULL, &err), SAE_E_ARG);
+    o.held_out = 0.1;
+    assert_int_equal(truncate(in_dir(f, "other/checkpoint/state-5.safetensors"), 1000), 0);
+    assert_int_equal(train_with(f, &o, "other", NULL, NULL, &err), SAE_E_FORMAT);
+
+    const struct {
+        const char *arch, *width, *k, *lr, *seed, *says;
+    } bad[] = {
+        {"topk", "0", "4", "1e-3", "0", "--width"},     {"topk", "64", "65", "1e-3", "0", "--k"},
+        {"topk", "64", "0", "1e-3", "0", "--k"},        {"topk", "64,64", "4", "1e-3", "0", "twice"},
+        {"topk", "64,", "4", "1e-3", "0", "empty"},     {"gated", "64", "4", "1e-3", "0", "--arch"},
+        {"topk", "64", "4", "fast", "0", "--lr"},       {"topk", "64", "4", "1e-3", "-1", "--seed"},
+        {"topk", "1000,1k", "4", "1e-3", "0", "twice"}, {"topk", "64", "4", "nan", "0", "--lr"},
+        {"topk", NULL, "4", "1e-3", "0", "--width"},    {"topk", "64x", "4", "1e-3", "0", "--width"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        o = small_options();
+        o.arch = bad[i].arch;
+        o.width = bad[i].width;
+        o.k = bad[i].k;
+        o.lr = bad[i].lr;
+        o.seed = bad[i].seed;
+        assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
+        if (!strstr(err.message, bad[i].says)) fail_msg("\"%s\" does not say %s", err.message, bad[i].says);
+        assert_false(sae_file_exists(in_dir(f, "bad")));
+    }
+    o = small_options();
+    o.batch = 1 << 20;
+    assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
+    o = small_options();
+    o.tokens = 199;
+    assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
+    o = small_options();
+    o.lr = "1000";
+    o.warmup = 0;
+    sae_status diverged = train_with(f, &o, "diverges", NULL, NULL, &err);
+    assert_true(diverged == SAE_OK || diverged == SAE_E_VALUE);
+}
+
+static void no_allocation_inside_a_step(void **state)
+{
+    const fixture *f = *state;
+    sae_train_options o = small_options();
+    o.arch = "topk,batchtopk";
+    o.aux_norm = SAE_AUX_VARIANCE;
+    o.clip = 1;
+    sae_train_config *configs;
+    size_t count;
+    sae_trainer *trainer;
+    sae_step_metrics metrics[2];
+    assert_int_equal(sae_train_grid(&o, &configs, &count, NULL), SAE_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(sae_trainer_create(&trainer, configs, count, D, 200, 40, NULL, NULL), SAE_OK);
+    float *x = malloc(200 * D * sizeof *x);
+    uint64_t before = sae_alloc_count();
+    int64_t aux = 0;
+    for (int step = 0; step < 30; step++) {
+        memcpy(x, f->rows + step % 20 * 200 * D, 200 * D * sizeof *x);
+        assert_int_equal(sae_trainer_step(trainer, x, true, metrics, NULL), SAE_OK);
+        aux += metrics[0].aux_codes + metrics[1].aux_codes;
+        assert_int_equal(metrics[0].codes, 800);
+        assert_int_equal(metrics[1].codes, 800);
+    }
+    assert_true(aux > 0);
+    assert_int_equal(sae_alloc_count(), before);
+    free(x);
+    sae_trainer_free(trainer);
+    free(configs);
+}
+
+static void no_memory(void **state)
+{
+    const fixture *f = *state;
+    sae_train_options o = small_options();
+    o.tokens = 400;
+    o.force = true;
+    for (uint64_t fail = 1; fail < 2000; fail++) {
+        sae_error err = {0};
+        sae_source *source = NULL;
+        sae_source_config config = sae_source_config_default();
+        sae_train_result *r = NULL;
+        assert_int_equal(sae_source_open_memory(&source, f->rows, ROWS, D, &config, NULL), SAE_OK);
+        sae_alloc_fail_after(fail);
+        sae_status status = sae_train(&o, source, in_dir(f, "memory"), &r, NULL, &err);
+        sae_alloc_fail_after(0);
+        sae_train_result_free(r);
+        sae_source_close(source);
+        if (status == SAE_OK) return;
+        if (status != SAE_E_MEMORY) fail_msg("allocation %llu: %s", (unsigned long long)fail, err.message);
+    }
+    fail_msg("never succeeded");
+}
+
+static void schedule(void **state)
+{
+    (void)state;
+    sae_train_config c = {.lr = 2, .shared = {.warmup = 0.1, .decay = 0.2}};
+    assert_float_equal(sae_learning_rate(&c, 1, 100), 0.2, 1e-12);
+    assert_float_equal(sae_learning_rate(&c, 10, 100), 2, 1e-12);
+    assert_float_equal(sae_learning_rate(&c, 80, 100), 2, 1e-12);
+    assert_float_equal(sae_learning_rate(&c, 81, 100), 2, 1e-12);
+    assert_float_equal(sae_learning_rate(&c, 91, 100), 1, 1e-12);
+    assert_float_equal(sae_learning_rate(&c, 100, 100), 0.1, 1e-12);
+}
+
+/* Eq. 8's running mean is unbiased from the first batch. */
+static void running_theta(void **state)
+{
+    (void)state;
+    sae_running_theta theta = {0};
+    assert_true(isnan(sae_running_theta_value(&theta)));
+    for (int i = 0; i < 5; i++) {
+        sae_running_theta_add(&theta, 3);
+        assert_float_equal(sae_running_theta_value(&theta), 3, 1e-12);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_number_of_threads),
+        cmocka_unit_test(alone_or_in_a_grid),
+        cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(killed_and_resumed),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(no_allocation_inside_a_step),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(schedule),
+        cmocka_unit_test(running_theta),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
