@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# The demo: text through a language model to trained, judged and compared sparse autoencoders. Called by `make demo`.
+# SAE: the program; OUT: folder for what is made; TEXT: your own text file instead of the demo's.
+set -euo pipefail
+
+sae=${SAE:-build/sae}
+out=${OUT:-build/demo}
+model=demo/model
+hook=blocks.4.hook_resid_pre
+here=$(dirname "$0")
+started=$SECONDS
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
+run() { # prints the command, then runs it without the list of settings
+    printf '\n$ %s\n\n' "$*"
+    "$@"
+}
+
+mkdir -p "$out"
+rm -rf "$out/acts" "$out/acts-held-out" "$out/saes" "$out/comparison"
+if [ -n "${TEXT:-}" ]; then
+    [ -r "$TEXT" ] || { echo "demo: cannot read TEXT=$TEXT" >&2; exit 1; }
+    text=$TEXT
+    held_out=$TEXT
+    split=()
+    about="your text $TEXT; also for the evaluation, so the numbers below are not about unseen text"
+else
+    [ -e "$out/held-out.txt" ] || "$here/text.sh" "$out"
+    text=$out/text.txt
+    held_out=$out/held-out.txt
+    split=(--split %%%%)
+    about="WordNet glosses, the King James Bible and fortunes, mixed; for the evaluation, other documents of the same"
+fi
+echo "Language model: a GPT-2 with 6.9 million parameters, $model"
+echo "Text: $about"
+
+say "1. Activations: what the model computes inside, at $hook, for a million tokens"
+run "$sae" harvest --quiet --model $model --hook $hook --text "$text" "${split[@]}" --max-tokens 1M --out "$out/acts"
+run "$sae" harvest --quiet --model $model --hook $hook --text "$held_out" "${split[@]}" --max-tokens 100k \
+    --out "$out/acts-held-out"
+
+say "2. Training: three sparse autoencoders (SAEs) of different width, at once"
+run "$sae" train --quiet --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 2048 --tokens 3M \
+    --out "$out/saes"
+
+say "3. Evaluation: on text that was not trained on, and what the model loses when it reads reconstructions"
+run "$sae" eval --quiet "$out"/saes/batchtopk-{256,512,2048}-k8 --acts "$out/acts-held-out" \
+    --model $model --text "$held_out" "${split[@]}"
+
+say "4. Comparison: does the SAE with 512 latents find directions that the one with 256 lacks?"
+run "$sae" compare --quiet "$out"/saes/batchtopk-256-k8 "$out"/saes/batchtopk-512-k8 --acts "$out/acts" \
+    --out "$out/comparison"
+
+say "5. Latents: what some of them stand for"
+run "$sae" latents --quiet "$out/saes/batchtopk-512-k8" --acts "$out/acts" --model $model
+
+say "Made in $((SECONDS - started)) seconds:"
+cat <<END
+  $out/acts                        activations, one row per token
+  $out/acts-held-out               the same, of other text
+  $out/saes/batchtopk-{256,512,2048}-k8   SAEs, which SAELens loads too
+  $out/comparison                  compare.json, histogram.csv, latents.csv
+
+The same five commands work on your own GPT-2: see README.md. With your own text: TEXT=file.txt make demo
+END
