@@ -210,13 +210,15 @@ static sae_status fetch_unembedding(reader *r, const sae_gpt2_config *c, sae_err
     const char *path;
     r->weights->unembed = r->weights->wte;
     if (!c->tied) return fetch(r, &head, err);
-    /* Files of tied models may repeat the embedding as lm_head; one that differs is not used, as in transformers. */
-    const sae_tensor *copy = find(r, head.name, &path), *wte = find(r, "wte.weight", &path);
-    if (copy && (copy->bytes != wte->bytes || memcmp(copy->data, wte->data, wte->bytes) != 0))
-        sae_log(r->env, SAE_LOG_WARN,
-                "lm_head.weight in %s differs from wte.weight, but config.json ties them: the embedding is used",
-                r->dir);
-    return SAE_OK;
+    /* Files of tied models may repeat the embedding as lm_head. One that differs was trained by itself, whatever
+     * config.json says; transformers 5 takes it, too (version 4 does not). */
+    const sae_tensor *own = find(r, head.name, &path), *wte = find(r, "wte.weight", &path);
+    if (!own || (own->bytes == wte->bytes && memcmp(own->data, wte->data, wte->bytes) == 0)) return SAE_OK;
+    sae_log(r->env, SAE_LOG_WARN,
+            "config.json in %s ties the unembedding to the embedding, but lm_head.weight differs from wte.weight: "
+            "lm_head.weight is used (\"tie_word_embeddings\": false says so)",
+            r->dir);
+    return fetch(r, &head, err);
 }
 
 sae_status sae_gpt2_weights_read(sae_gpt2_weights *out, const char *dir, const sae_gpt2_config *config,

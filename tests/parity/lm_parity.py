@@ -147,6 +147,13 @@ def strip_prefix(folder):
     save_file(tensors, path)
 
 
+def own_head(folder):
+    path = os.path.join(folder, "model.safetensors")
+    tensors = load_file(path)
+    tensors["lm_head.weight"] = torch.randn_like(tensors["transformer.wte.weight"])
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
 def tiny_models(report, lib, folder):
     tiny = dict(n_embd=48, n_layer=3, n_head=4, n_positions=64, vocab_size=301, initializer_range=0.3)
     variants = {
@@ -156,6 +163,7 @@ def tiny_models(report, lib, folder):
                                                layer_norm_epsilon=1e-3), dict()),
         "scale by layer, upcast": (dict(scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True), dict()),
         "untied": (dict(tie_word_embeddings=False), dict()),
+        "tied, but lm_head differs": (dict(), dict()),
         "shards": (dict(), dict(max_shard_size="60KB")),
         "no prefix": (dict(), dict()),
         "odd sizes": (dict(n_embd=21, n_head=3, vocab_size=2500), dict()),
@@ -172,6 +180,9 @@ def tiny_models(report, lib, folder):
         model = model.float()
         if name == "no prefix":
             strip_prefix(path)
+        if name == "tied, but lm_head differs":
+            own_head(path)
+            model = GPT2LMHeadModel.from_pretrained(path, attn_implementation="eager").eval()
         if name == "shards":
             count = len([f for f in os.listdir(path) if f.endswith(".safetensors")])
             report.line("shards: several files", count > 2, f"{count}")
