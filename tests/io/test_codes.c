@@ -275,8 +275,8 @@ static void growing(void **state)
         assert_int_equal(codes->latents[2 * n - 1], n);
         assert_true(codes->values[2 * n - 1] == (float)n);
     }
-    assert_int_equal(sae_codes_reserve(codes, INT64_MAX / 16, 0, &err), SAE_E_MEMORY);
-    assert_int_equal(sae_codes_reserve(codes, 0, INT64_MAX / 16, &err), SAE_E_MEMORY);
+    assert_int_equal(sae_codes_reserve(codes, INT64_MAX - 1, 0, &err), SAE_E_MEMORY);
+    assert_int_equal(sae_codes_reserve(codes, 0, INT64_MAX - 1, &err), SAE_E_MEMORY);
     assert_int_equal(codes->latents[1999], 1000);
     sae_codes_free(codes);
     sae_codes_free(NULL);
