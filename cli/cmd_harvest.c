@@ -110,6 +110,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_hook *hooks = NULL;
     result r = {.s = s, .lm = &lm};
     CLI_TRY(cli_output_check(&s->output, err));
+    CLI_TRY(cli_lm_check(s->place.model, &s->text, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
     cli_show_settings(app, &cli_harvest, cli_harvest.n_groups, s);
     CLI_TRY(cli_lm_open(&lm, s->place.model, &s->text, app, err));

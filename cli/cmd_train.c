@@ -175,17 +175,23 @@ static void print_tables(const settings *s, const sae_train_result *r, FILE *out
     print_thetas(r, out);
 }
 
+static sae_status check(const settings *s, sae_error *err)
+{
+    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for what is trained");
+    if (s->acts && s->place.model)
+        return cli_fail(err, SAE_E_ARG, "--acts and --model exclude each other: activations are read or made");
+    if (!s->acts && !s->place.model)
+        return cli_fail(err, SAE_E_ARG, "--acts is missing: activations to train on (or --model, --layer and --text)");
+    return s->acts ? SAE_OK : cli_lm_check(s->place.model, &s->text, err);
+}
+
 /* Opens saved activations, or the language model as a source. */
 static sae_status open_source(const settings *s, cli_rows *rows, cli_lm *lm, cli_app *app, sae_error *err)
 {
     sae_status status = cli_rows_configure(rows, app, err);
     if (status != SAE_OK) return status;
     sae_train_source_config(&s->train, &rows->config);
-    if (s->acts && s->place.model)
-        return cli_fail(err, SAE_E_ARG, "--acts and --model exclude each other: activations are read or made");
     if (s->acts) return cli_rows_open(rows, s->acts, app, err);
-    if (!s->place.model)
-        return cli_fail(err, SAE_E_ARG, "--acts is missing: activations to train on (or --model, --layer and --text)");
 
     sae_hook *hooks = NULL;
     size_t n_hooks = 0;
@@ -210,7 +216,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_train_config *configs = NULL;
     sae_train_result *result = NULL;
     size_t count;
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for what is trained");
+    CLI_TRY(check(s, err));
     CLI_TRY(sae_train_grid(&s->train, &configs, &count, err)); /* wrong values are told before data is opened */
     cli_show_settings(app, &cli_train, s->acts ? 2 : cli_train.n_groups, s);
     CLI_TRY(open_source(s, &rows, &lm, app, err));

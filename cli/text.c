@@ -102,15 +102,21 @@ const sae_option *cli_text_only_options(size_t *count)
     return table + 1;
 }
 
-sae_status cli_lm_open(cli_lm *out, const char *model, const sae_text_config *text, cli_app *app, sae_error *err)
+sae_status cli_lm_check(const char *model, const sae_text_config *text, sae_error *err)
 {
-    sae_status status = SAE_OK;
-    cli_lm opened = {0};
     if (!model) return cli_fail(err, SAE_E_ARG, "--model is missing: the directory of the language model");
     if (text->files && text->tokens_file)
         return cli_fail(err, SAE_E_ARG, "--text and --tokens exclude each other: the text is read or given as ids");
     if (!text->files && !text->tokens_file)
         return cli_fail(err, SAE_E_ARG, "--text is missing: the files that the language model is to read");
+    return SAE_OK;
+}
+
+sae_status cli_lm_open(cli_lm *out, const char *model, const sae_text_config *text, cli_app *app, sae_error *err)
+{
+    sae_status status = cli_lm_check(model, text, err);
+    cli_lm opened = {0};
+    if (status != SAE_OK) return status;
     CLI_TRY(sae_lm_open(&opened.lm, model, &app->env, err));
     sae_lm_info info = sae_lm_get_info(opened.lm);
     if (text->ctx > info.positions) {

@@ -30,7 +30,9 @@ typedef struct cli_lm {
     sae_contexts *contexts;
 } cli_lm;
 
-/* Opens the model directory, reads and tokenizes the text. */
+/* SAE_E_ARG when model or text is missing, or text is given in two ways. */
+sae_status cli_lm_check(const char *model, const sae_text_config *text, sae_error *err);
+/* Opens the model directory, reads and tokenizes the text; checks first. */
 sae_status cli_lm_open(cli_lm *out, const char *model, const sae_text_config *text, cli_app *app, sae_error *err);
 void cli_lm_close(cli_lm *lm);
 

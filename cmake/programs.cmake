@@ -13,3 +13,10 @@ add_custom_command(TARGET sae POST_BUILD
   COMMAND sae help --completion zsh > ${SAE_DOCS}/_sae
   COMMAND sae help --completion fish > ${SAE_DOCS}/sae.fish
   COMMENT "Writing the manual page and completions")
+
+# What the tests of the command line read JSON with.
+if(SAE_TESTS)
+  add_executable(json_value ${PROJECT_SOURCE_DIR}/tests/cli/json_value.c)
+  target_link_libraries(json_value PRIVATE PkgConfig::JANSSON)
+  set_target_properties(json_value PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endif()
