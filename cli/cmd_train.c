@@ -160,7 +160,7 @@ static void print_thetas(const sae_train_result *r, FILE *out)
     cli_table_print(&table, out);
     if (any)
         fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold, estimated in three ways\n"
-              "  (docs/mathematics.md, "The threshold of BatchTopK"), each with the L0 that it gives.\n",
+              "  (docs/mathematics.md), each with the L0 that it gives.\n",
               out);
 }
 
