@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# sae train: grids, both sources, what is refused, Ctrl-C and --resume.
+source "$(dirname "$0")/lib.sh" "$1"
+make_text
+works "$sae" harvest --model "$model" --layer 4 --text text.txt --max-tokens 8k --out acts
+train=("$sae" train --acts acts --batch 256 --held-out 0.1)
+
+# one SAE: DIR itself; a grid: one directory for each
+works "${train[@]}" --width 64 --k 4 --out one --json
+has_keys out tokens steps seconds resumed_from saes.0.path saes.0.arch saes.0.n saes.0.k saes.0.theta \
+    saes.0.thetas.calibrated.theta saes.0.thetas.running.l0 saes.0.held_out.tokens saes.0.held_out.l0 \
+    saes.0.held_out.mse saes.0.held_out.fvu saes.0.held_out.dead
+equals "path of one SAE" "$(value saes.0.path)" one
+equals "not resumed" "$(value resumed_from)" null
+checks=$((checks + 1))
+[ "$(value saes.0.held_out.tokens)" -gt 100 ] || fail "held out: $(value saes.0.held_out.tokens) of 8000 rows"
+checks=$((checks + 1))
+for file in cfg.json sae_weights.safetensors metrics.jsonl; do [ -s one/$file ] || fail "one/$file is missing"; done
+while read -r line; do
+    echo "$line" >line.json
+    checks=$((checks + 1))
+    for key in step tokens loss mse aux l0 fvu dead theta lambda lr tokens_per_s; do
+        value $key line.json | grep -q '(bad' && fail "metrics.jsonl has no $key"
+    done
+done <one/metrics.jsonl
+works "$sae" inspect one --json
+equals "arch" "$(value arch)" batchtopk
+equals "trained on" "$(value hook_name)" blocks.4.hook_resid_pre
+
+works "${train[@]}" --arch topk,batchtopk --width 32,64 --k 4 --seed 1,2 --out grid --quiet
+equals "messages with --quiet" "$(cat err.txt)" ""
+equals "SAEs of the grid" "$(ls -d grid/*/ | wc -l)" 8
+matches out.txt '^  grid/topk-32-k4-s1 +32 +4 '
+# trained alone, with other threads: the same bits
+works "${train[@]}" --arch batchtopk --width 64 --k 4 --seed 2 --out alone --threads 3
+same alone/sae_weights.safetensors grid/batchtopk-64-k4-s2/sae_weights.safetensors
+same alone/metrics.jsonl grid/batchtopk-64-k4-s2/metrics.jsonl
+
+# from the running model: the same rows
+works "$sae" train --model "$model" --layer 4 --text text.txt --max-tokens 8k --batch 256 --held-out 0.1 --width 64 --k 4 \
+    --out running
+same running/sae_weights.safetensors one/sae_weights.safetensors
+
+# refused before anything is written
+rejects 2 'width.*0' "${train[@]}" --width 0 --k 4 --out new
+rejects 2 'width.*missing|--width' "${train[@]}" --k 4 --out new
+rejects 2 'k.*128.*64|128.*width' "${train[@]}" --width 64 --k 128 --out new
+rejects 2 'k.*0' "${train[@]}" --width 64 --k 0 --out new
+rejects 2 '64 twice' "${train[@]}" --width 64,64 --k 4 --out new
+rejects 2 'empty entry' "${train[@]}" --width 64, --k 4 --out new
+rejects 2 'relu' "${train[@]}" --arch relu --width 64 --k 4 --out new
+rejects 2 'held-out is 0.9' "${train[@]}" --width 64 --k 4 --held-out 0.9 --out new
+rejects 1 'cannot open nosuch' "$sae" train --acts nosuch --width 64 --k 4 --out new
+rejects 2 'exclude each other' "$sae" train --acts acts --model "$model" --width 64 --k 4 --out new
+rejects 2 'one hook' "$sae" train --model "$model" --layer 3,4 --text text.txt --width 64 --k 4 --out new
+rejects 1 'cannot open nosuch' "${train[@]}" --width 64 --k 4 --init nosuch --out new
+absent new
+
+# damaged activations: shard and row are named
+cp -r acts cut && truncate -s -1000 cut/acts-00000.safetensors
+rejects 1 'cut/acts-00000\.safetensors' "$sae" train --acts cut --width 64 --k 4 --out new
+rm acts/acts.json.bak 2>/dev/null
+cp -r acts nojson && rm nojson/acts.json
+rejects 1 'nojson' "$sae" train --acts nojson --width 64 --k 4 --out new
+{ # 4 rows of width 4 in f4, with a NaN in row 2
+    printf "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (4, 4), }%*s\n" 59 ''
+    for i in 0 1 2 3 4 5 6 7 8; do printf '\x00\x00\x80\x3f'; done
+    printf '\x00\x00\xc0\x7f'
+    for i in 10 11 12 13 14 15; do printf '\x00\x00\x00\x40'; done
+} >nan.npy
+rejects 1 'nan\.npy.*row 2' "$sae" train --acts nan.npy --width 4 --k 1 --batch 2 --held-out 0 --out new
+absent new
+
+# a directory that holds a run
+rejects 1 'one .*--force' "${train[@]}" --width 64 --k 4 --out one
+works "${train[@]}" --width 32 --k 4 --out one --force --json
+equals "width after --force" "$(value saes.0.n)" 32
+
+# output that cannot be written
+touch file
+rejects 1 'file' "${train[@]}" --width 64 --k 4 --out file
+rejects 1 '/proc/nosuch' "${train[@]}" --width 64 --k 4 --out /proc/nosuch/sae
+
+# Ctrl-C (and SIGTERM) save a checkpoint; --resume ends with the bits of a run that was never stopped
+long=("$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 300k --log-every 10)
+works "${long[@]}" --out whole
+for signal in INT TERM; do
+    checks=$((checks + 3))
+    rm -rf stopped
+    # A shell's background jobs ignore SIGINT; env gives it back its meaning.
+    env --default-signal=INT "${long[@]}" --out stopped >out.txt 2>err.txt &
+    pid=$!
+    for i in $(seq 600); do
+        [ "$(cat stopped/*/metrics.jsonl 2>/dev/null | wc -l)" -gt 10 ] && break
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.02
+    done
+    kill -$signal $pid
+    wait $pid
+    status=$?
+    [ $status -eq 1 ] || fail "SIG$signal gave exit status $status: $(tail -n 1 err.txt)"
+    [ ! -s out.txt ] || fail "something on stdout although it was stopped"
+    matches err.txt '^sae: .*--resume'
+    rejects 1 'stopped .*--resume' "${long[@]}" --out stopped
+    rejects 2 'width|resume' "$sae" train --acts acts --width 32 --k 4 --batch 256 --out stopped --resume
+    works "${long[@]}" --out stopped --resume --json
+    [ "$(value resumed_from)" -gt 0 ] || fail "resumed from $(value resumed_from)"
+    for name in batchtopk-64-k4 batchtopk-128-k4; do
+        same stopped/$name/sae_weights.safetensors whole/$name/sae_weights.safetensors
+        same stopped/$name/metrics.jsonl whole/$name/metrics.jsonl
+        same stopped/$name/cfg.json whole/$name/cfg.json
+    done
+done
+rejects 1 'nothing|no run|no checkpoint' "${long[@]}" --out nothing-there --resume
+finish
