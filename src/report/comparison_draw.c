@@ -54,9 +54,9 @@ static void draw_lines(FILE *out, const sae_comparison *c, int width)
     int64_t most_large = largest(c->hist_large_in_small), most_small = largest(c->hist_small_in_large);
     for (int l = LINES - 1; l >= lowest(c); l--) {
         double lower = -1 + l * (2.0 / LINES), upper = -1 + (l + 1) * (2.0 / LINES);
-        int64_t right = line_count(c->hist_small_in_large, l);
-        fprintf(out, "%5.2f … %5.2f ", lower, upper);
-        int used = draw_bar(out, line_count(c->hist_large_in_small, l), most_large, width);
+        int64_t left = line_count(c->hist_large_in_small, l), right = line_count(c->hist_small_in_large, l);
+        fprintf(out, "%5.2f … %5.2f%s", lower, upper, left || right ? " " : "");
+        int used = draw_bar(out, left, most_large, width);
         if (right) fprintf(out, "%*s", width + COUNT - used, "");
         draw_bar(out, right, most_small, width);
         fputc('\n', out);
