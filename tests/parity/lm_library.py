@@ -1,19 +1,9 @@
 """libsae's language model and tokenizer through ctypes, for the parity scripts."""
 import ctypes as C
-import glob
-import os
-import sys
 
 import numpy as np
 
-
-class Error(C.Structure):
-    _fields_ = [("status", C.c_int), ("message", C.c_char * 768)]
-
-
-class Env(C.Structure):
-    _fields_ = [("threads", C.c_int), ("log", C.c_void_p), ("progress", C.c_void_p), ("ud", C.c_void_p),
-                ("stop", C.c_void_p)]
+from common import Env, Error, SaeError, open_library
 
 
 class Info(C.Structure):
@@ -32,17 +22,12 @@ class Run(C.Structure):
     _fields_ = [("fn", REPLACE), ("ud", C.c_void_p)]
 
 
-class SaeError(Exception):
-    pass
-
-
 def load(build):
     """The library of a build folder."""
-    found = sorted(glob.glob(os.path.join(build, "libsae.so*")), key=len)
-    if not found:
-        sys.exit(f"no libsae.so in {build}: build it first")
-    lib = C.CDLL(os.path.abspath(found[0]))
+    lib = open_library(build)
     lib.sae_tokenizer_bytes.restype = C.c_void_p
+    lib.sae_lm_get_info.restype = Info
+    lib.sae_hook_width.restype = C.c_int64
     return lib
 
 
@@ -81,7 +66,6 @@ class Tokenizer:
 class Model:
     def __init__(self, lib, path, threads=0):
         self.lib, self.handle, self.env = lib, C.c_void_p(), Env(threads=threads)
-        lib.sae_lm_get_info.restype, lib.sae_hook_width.restype = Info, C.c_int64
         check(lib.sae_lm_open, C.byref(self.handle), str(path).encode(), C.byref(self.env))
         self.info = lib.sae_lm_get_info(self.handle)
 
@@ -133,25 +117,3 @@ class Model:
               losses.ctypes.data_as(C.c_void_p), kls.ctypes.data_as(C.c_void_p), C.byref(targets),
               C.byref(self.env))
         return losses, kls, targets.value
-
-
-class Report:
-    """One line per check, and the count at the end."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def line(self, name, good, figure=""):
-        self.passed += bool(good)
-        self.failed += not good
-        print(f"{'ok  ' if good else 'FAIL'} {name}  {figure}", flush=True)
-
-    def close(self, name, ours, reference, limit=1e-4):
-        """max|Δ| / max|ref| ≤ limit."""
-        ours, reference = np.asarray(ours, np.float64), np.asarray(reference, np.float64)
-        error = float(np.abs(ours - reference).max() / np.abs(reference).max())
-        self.line(name, error <= limit, f"max|Δ|/max|ref| = {error:.2e}")
-
-    def finish(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        sys.exit(1 if self.failed else 0)

@@ -12,7 +12,8 @@ import tempfile
 import numpy as np
 from tokenizers import AddedToken, Tokenizer as Reference
 
-from lm_library import Report, SaeError, Tokenizer, load
+from common import Report, SaeError
+from lm_library import Tokenizer, load
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
