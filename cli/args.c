@@ -1,5 +1,6 @@
 #include "cli/args.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,9 +82,10 @@ static const char **list_for(cli_args *args, const char *const **field, int argc
     return list;
 }
 
+/* "--name" and "--", but not "---" or "--5", which may be values. */
 static bool is_option(const char *word)
 {
-    return word[0] == '-' && word[1] == '-';
+    return word[0] == '-' && word[1] == '-' && (isalpha((unsigned char)word[2]) || !word[2]);
 }
 
 /* Reads one option at argv[*at]; *at is left at its last word. */
@@ -135,7 +137,7 @@ sae_status cli_args_parse(cli_args *out, const char *who, const cli_bound *group
             break;
         } else if (options && is_option(word)) {
             CLI_TRY(read_option(&args, who, groups, n_groups, argc, argv, &i, err));
-        } else if (options && word[0] == '-' && word[1]) {
+        } else if (options && word[0] == '-' && word[1] && word[1] != '-') {
             status = cli_fail(err, SAE_E_ARG, "%s has no option %s; see sae %s --help", who, word, who);
             goto done;
         } else {

@@ -56,7 +56,7 @@ equals "documents of two files" "$(value documents)" 301
 
 # token ids: a .npy of 2 x 128 little-endian u2
 {
-    printf "\x93NUMPY\x01\x00\x76\x00{'descr': '<u2', 'fortran_order': False, 'shape': (2, 128), }%*s\n" 57 ''
+    printf "\x93NUMPY\x01\x00\x76\x00{'descr': '<u2', 'fortran_order': False, 'shape': (2, 128), }%*s\n" 56 ''
     for i in $(seq 256); do printf '\x05\x01'; done
 } >ids.npy
 works "${harvest[@]}" --layer 1 --tokens ids.npy --out ids --json
@@ -64,7 +64,7 @@ equals "contexts of ids" "$(value contexts)" 2
 
 # refused: nothing is left behind
 rejects 1 'cannot open nosuch.txt: No such file' "${harvest[@]}" --layer 1 --text nosuch.txt --out new
-rejects 1 'cannot open nosuch' "$sae" harvest --model nosuch --layer 1 --text text.txt --out new
+rejects 1 'nosuch is not a directory' "$sae" harvest --model nosuch --layer 1 --text text.txt --out new
 : >empty.txt
 rejects 2 'empty.txt' "${harvest[@]}" --layer 1 --text empty.txt --out new
 echo "too short" >short.txt
@@ -77,7 +77,7 @@ rejects 2 'exclude each other' "${harvest[@]}" --layer 2 --hook $hook --text tex
 rejects 2 'exclude each other' "${harvest[@]}" --layer 2 --tokens ids.npy --text text.txt --out new
 rejects 2 '257.*256 positions' "${harvest[@]}" --layer 2 --ctx 257 --text text.txt --out new
 {
-    printf "\x93NUMPY\x01\x00\x76\x00{'descr': '<u2', 'fortran_order': False, 'shape': (2, 128), }%*s\n" 57 ''
+    printf "\x93NUMPY\x01\x00\x76\x00{'descr': '<u2', 'fortran_order': False, 'shape': (2, 128), }%*s\n" 56 ''
     for i in $(seq 256); do printf '\x05\xff'; done
 } >large.npy
 rejects 1 '65285' "${harvest[@]}" --layer 1 --tokens large.npy --out new
