@@ -111,7 +111,7 @@ static void drawing(void **state)
         assert_int_equal(lines, 25 + 2);
         assert_contains(text, " 0.96 …  1.00 █");
         assert_contains(text, "\n 0.36 …  0.40 █");
-        assert_contains(text, "\n 0.32 …  0.36\n");
+        assert_contains(text, "\n 0.88 …  0.92\n");
         assert_contains(text, "\n 0.00 …  0.04 █");
         assert_contains(text, "34 of 56 (60.7 %)");
         assert_contains(text, "11 of 32 (34.4 %)");
