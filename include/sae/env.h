@@ -30,6 +30,9 @@ typedef struct sae_env {
     const volatile sig_atomic_t *stop; /* set to non-zero (by a signal handler): stop at the next safe point */
 } sae_env;
 
+/* The number of threads that work with this env uses: env->threads, or the cores that this process may run on. */
+SAE_API int sae_env_threads(const sae_env *env);
+
 #ifdef __cplusplus
 }
 #endif

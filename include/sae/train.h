@@ -29,14 +29,14 @@ typedef struct sae_train_options {
     double warmup, decay; /* share of the steps */
     double clip;          /* 0: off */
     double beta1, beta2;
-    int input_scale;      /* sae_input_scale */
+    int input_scale; /* sae_input_scale */
     int64_t k_aux;
     double aux_alpha;
-    int aux_norm;         /* sae_aux_norm */
-    int64_t dead_tokens;  /* 0: min(10,000,000, 10 % of the run) */
-    int theta;            /* sae_theta_rule */
-    int b_dec_init;       /* sae_b_dec_init */
-    const char *init;     /* directory of an SAE to start from, or NULL */
+    int aux_norm;        /* sae_aux_norm */
+    int64_t dead_tokens; /* 0: min(10,000,000, 10 % of the run) */
+    int theta;           /* sae_theta_rule */
+    int b_dec_init;      /* sae_b_dec_init */
+    const char *init;    /* directory of an SAE to start from, or NULL */
     /* the run */
     int64_t tokens; /* 0: one pass over the training rows */
     int64_t batch;
@@ -78,14 +78,14 @@ typedef struct sae_thetas {
 } sae_thetas;
 
 typedef struct sae_train_sae {
-    char path[1024];      /* directory of the saved SAE */
+    char path[1024]; /* directory of the saved SAE */
     sae_train_config config;
     sae_thetas thetas;
-    double theta;         /* the one saved; NaN for TopK */
+    double theta; /* the one saved; NaN for TopK */
     struct {
-        int64_t tokens;   /* 0: nothing was held out, the numbers are NaN */
+        int64_t tokens; /* 0: nothing was held out, the numbers are NaN */
         double l0, mse, fvu;
-        int64_t dead;     /* never fired on these rows */
+        int64_t dead; /* never fired on these rows */
     } held_out;
 } sae_train_sae;
 
@@ -113,20 +113,20 @@ typedef struct sae_trainer sae_trainer;
 /* Parameters of one SAE in training (scaled space), borrowed from the trainer. */
 typedef struct sae_train_view {
     int64_t d, n;
-    float *W_enc, *b_enc, *W_dec, *b_dec;                 /* [n, d], [n], [n, d], [d] */
-    float *m_W_enc, *m_b_enc, *m_W_dec, *m_b_dec;         /* Adam's first moments */
-    float *v_W_enc, *v_b_enc, *v_W_dec, *v_b_dec;         /* second moments */
-    int64_t *tokens_since_fired;                          /* [n] */
+    float *W_enc, *b_enc, *W_dec, *b_dec;         /* [n, d], [n], [n, d], [d] */
+    float *m_W_enc, *m_b_enc, *m_W_dec, *m_b_dec; /* Adam's first moments */
+    float *v_W_enc, *v_b_enc, *v_W_dec, *v_b_dec; /* second moments */
+    int64_t *tokens_since_fired;                  /* [n] */
 } sae_train_view;
 
 /* What one step of one SAE did. */
 typedef struct sae_step_metrics {
-    int64_t step;      /* 1, 2, … */
+    int64_t step; /* 1, 2, … */
     double loss, mse, aux;
     double l0;
-    double fvu;        /* of this batch; NaN unless asked for with want_fvu */
-    int64_t dead;      /* by the counters, after this batch */
-    double theta;      /* running estimate; NaN for TopK or before the first kept positive */
+    double fvu;   /* of this batch; NaN unless asked for with want_fvu */
+    int64_t dead; /* by the counters, after this batch */
+    double theta; /* running estimate; NaN for TopK or before the first kept positive */
     double lr;
     int64_t codes, aux_codes, rescored, repeats;
     double encode_seconds, select_seconds, decode_seconds, update_seconds, aux_seconds, total_seconds;

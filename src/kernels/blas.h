@@ -7,6 +7,8 @@
 
 /* Makes the BLAS library single-threaded; cheap, call it before the first product. */
 void sae_blas_init(void);
+/* How many threads the BLAS library itself may use: 1 everywhere but in benchmarks of the library. */
+void sae_blas_set_threads(int threads);
 /* Name of the library at hand, "OpenBLAS 0.3.21 …" or "CBLAS". */
 const char *sae_blas_name(void);
 

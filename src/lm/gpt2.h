@@ -67,6 +67,10 @@ struct sae_lm {
     sae_gpt2_weights weights;
 };
 
+/* A model with random weights and no file behind it (gelu_new, d_mlp = 4d, tied). */
+sae_status sae_gpt2_random(sae_lm **out, int64_t layers, int64_t d, int64_t heads, int64_t positions, int64_t vocab,
+                           sae_error *err);
+
 /* ---- forward pass ---- */
 
 /* Contexts are worked on in tiles of this many rows or one context, whichever is more: a fixed cut, so that the

@@ -7,7 +7,7 @@
 
 /* The BLAS libraries have different names for the same switch; whichever is linked is found by name, so
  * that swapping the library needs no rebuild. */
-static void make_single_threaded(void)
+void sae_blas_set_threads(int threads)
 {
     static const char *const setters[] = {"openblas_set_num_threads", "MKL_Set_Num_Threads",
                                           "bli_thread_set_num_threads"};
@@ -19,8 +19,13 @@ static void make_single_threaded(void)
             void *object;
             void (*set)(int);
         } as = {.object = symbol};
-        as.set(1);
+        as.set(threads);
     }
+}
+
+static void make_single_threaded(void)
+{
+    sae_blas_set_threads(1);
 }
 
 void sae_blas_init(void)

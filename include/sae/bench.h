@@ -1,0 +1,70 @@
+/* Measuring on the user's machine: a training step beside the plain product of its encoder, and the language model's
+ * forward pass beside products of its own shapes. Ratios within one run; medians. */
+#ifndef SAE_BENCH_H
+#define SAE_BENCH_H
+
+#include <sae/data.h>
+#include <sae/env.h>
+#include <sae/lm.h>
+#include <sae/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Rows to train on, in memory and borrowed: at least a batch; used in turn. */
+typedef struct sae_bench_data {
+    const char *name;
+    const float *rows; /* [count, d] */
+    int64_t count, d;
+} sae_bench_data;
+
+typedef struct sae_bench_case {
+    sae_arch arch;
+    int64_t n, batch, k;
+    int64_t warm_steps; /* training steps of a quarter batch before measuring, so that weights are trained ones */
+    int64_t repeats;    /* measured steps; medians are given */
+    const double *dead; /* [n_dead] shares of latents held dead while measuring, 0 … 1: one measurement each */
+    size_t n_dead;
+} sae_bench_case;
+
+typedef struct sae_bench_step {
+    double encode, select, decode, aux, update, total; /* seconds, medians */
+    double sgemm;     /* seconds of one SGEMM [batch, d]·[d, n], the BLAS library on its own threads */
+    double ratio;     /* median of total/sgemm, taken side by side */
+    double survivors; /* entries recomputed per entry kept */
+    double tokens_per_s;
+    int64_t peak_bytes; /* anonymous memory of the trainer; −1 where the system does not say */
+} sae_bench_step;
+
+/* Trains `warm_steps` steps, then measures. out [n_dead]. */
+SAE_API sae_status sae_bench_train(const sae_bench_case *config, const sae_bench_data *data, sae_bench_step *out,
+                                   const sae_env *env, sae_error *err);
+
+/* Rows [count, d] with a power-law spectrum (standard deviation j^-½ in dimension j) and three dimensions at 30 times
+ * that. */
+SAE_API void sae_bench_power_law(int64_t count, int64_t d, uint64_t seed, float *rows);
+
+/* Rows [count, d] of a language model's residual stream, first positions left out, scaled to ‖x‖ ≈ √d: hook_resid_pre
+ * of one layer when d is the model's width, of several layers side by side when it is a multiple of it. */
+SAE_API sae_status sae_bench_activations(const sae_lm *lm, const sae_contexts *contexts, int64_t count, int64_t d,
+                                         float *rows, const sae_env *env, sae_error *err);
+
+typedef struct sae_bench_lm {
+    int64_t parameters;
+    double tokens_per_s;
+    double gflops, sgemm_gflops; /* of the forward pass, and of plain SGEMMs of the same shapes */
+    double ratio;                /* gflops / sgemm_gflops, median side by side */
+} sae_bench_lm;
+
+/* The forward pass (no logits) of a randomly initialised GPT-2 of the given shape over [batch, ctx] tokens. */
+SAE_API sae_status sae_bench_gpt2(int64_t layers, int64_t d, int64_t heads, int64_t vocab, int64_t batch, int64_t ctx,
+                                  int64_t repeats, sae_bench_lm *out, const sae_env *env, sae_error *err);
+
+/* The processor's name, the kernels in use ("avx2"), the BLAS library. */
+SAE_API void sae_bench_machine(char *cpu, size_t cpu_size, const char **kernels, const char **blas);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
