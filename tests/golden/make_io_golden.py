@@ -3,7 +3,7 @@
 
     make_io_golden.py [--check]      writes into this folder; --check compares with what is there
 
-io_dtypes.safetensors   by safetensors.torch, metadata {"made_by": "torch", "text": 'quote " and é'}
+io_dtypes.safetensors   by safetensors.torch, metadata {"text": 'quote " and é'}
     f32       F32 [1000]       random bit patterns of all kinds: subnormal, infinite, NaN
     f16, bf16, f64             the same numbers converted by torch
     i64, i32, u8, i8, bool     small random numbers; i8 and bool are listed but not read
@@ -12,6 +12,7 @@ io_numpy_half.safetensors      by safetensors.numpy: f32 and f16, the conversion
 io_TYPE.npy                    (5, 3) of f2, f4, f8, i4, i8, u1, u2: (i·37) mod 101 (− 50 where signed)
 io_v2.npy, io_v3.npy           (5, 3) of f4 in format 2.0 and 3.0
 io_fortran.npy, io_big_endian.npy, io_record.npy      what has to be refused
+io_codes.safetensors           a code file made by hand: 4 rows, of 10 latents, with 2, 0, 1 and 3 active
 io_acts/                       an activation directory made by hand: acts.json and 2 shards of 3 and 2 rows, f16, d = 4;
                                row r is r + [0, 0.25, 0.5, 0.75], token 10 + r, position r, document 0
 """
@@ -57,7 +58,7 @@ def make(out: pathlib.Path) -> None:
             "none": torch.zeros(0, 5),
         },
         out / "io_dtypes.safetensors",
-        metadata={"made_by": "torch", "text": 'quote " and é'},
+        metadata={"text": 'quote " and é'},  # one: the library writes several in random order
     )
     with np.errstate(over="ignore", invalid="ignore"):
         save_numpy({"f32": f32.numpy(), "f16": f32.numpy().astype(np.float16)}, out / "io_numpy_half.safetensors")
@@ -72,6 +73,23 @@ def make(out: pathlib.Path) -> None:
     np.save(out / "io_fortran.npy", np.asfortranarray(matrix))
     np.save(out / "io_big_endian.npy", matrix.astype(">f4"))
     np.save(out / "io_record.npy", np.zeros(2, dtype=[("a", "<f4"), ("b", "<i4")]))
+
+    number = np.arange(4, dtype=np.int32)
+    columns = {
+        "row_offsets": np.array([0, 2, 2, 3, 6], dtype=np.int64),
+        "latents": np.array([1, 7, 0, 2, 3, 9], dtype=np.int32),
+        "values": np.array([0.5, 1.5, 2.5, 3.5, 4.5, 5.5], dtype=np.float32),
+        "tokens": 10 + number,
+        "positions": number,
+        "docs": 0 * number,
+    }
+    header, data = {"__metadata__": {"n_latents": "10", "d": "4", "model": "golden"}}, b""
+    for name, column in columns.items():
+        begin, data = len(data), data + column.tobytes()
+        header[name] = {"dtype": {"i": "I", "f": "F"}[column.dtype.kind] + str(8 * column.itemsize),
+                        "shape": list(column.shape), "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    (out / "io_codes.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
 
     acts = out / "io_acts"
     acts.mkdir(exist_ok=True)

@@ -1,0 +1,15 @@
+# tests/fuzz/fuzz_*.c, each with a small driver that replays golden files and a fixed number of mutations of them, so
+# that every compiler can do it in a second. tests/fuzz/run.sh runs the same targets with libFuzzer.
+file(GLOB SAE_FUZZ_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+file(GLOB SAE_FUZZ_SEEDS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/golden/io_*.*
+                                           ${PROJECT_SOURCE_DIR}/tests/golden/io_acts/*)
+foreach(source ${SAE_FUZZ_SOURCES})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
+                                             ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE sae_static)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME fuzz/${name} COMMAND ${name} ${SAE_FUZZ_SEEDS})
+  set_tests_properties(fuzz/${name} PROPERTIES TIMEOUT 300)
+endforeach()

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs the fuzz targets of this folder with libFuzzer, ASan and UBSan (clang):
+#   tests/fuzz/run.sh [SECONDS [TARGET…]]      60 seconds each; targets by name: safetensors npy …
+# What it finds is left in build-fuzz/TARGET/ as crash-*; run build-fuzz/fuzz_TARGET on such a file to see why.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+seconds=${1:-60}
+shift || true
+clang=$(command -v clang || command -v clang-14) || { echo "run.sh: clang is not installed" >&2; exit 1; }
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then
+    for file in "$root"/tests/fuzz/fuzz_*.c; do
+        name=$(basename "$file" .c)
+        targets+=("${name#fuzz_}")
+    done
+fi
+build=$root/build-fuzz
+mkdir -p "$build"
+flags=(-std=c11 -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+       -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE '-DSAE_VERSION="fuzz"'
+       -I"$root/include" -I"$root/src" -I"$root/tests")
+read -ra libraries <<< "$(pkg-config --cflags --libs jansson)"
+for name in "${targets[@]}"; do
+    "$clang" "${flags[@]}" "$root/tests/fuzz/fuzz_$name.c" "$root"/src/base/*.c "$root"/src/io/*.c \
+        "${libraries[@]}" -lm -o "$build/fuzz_$name"
+    mkdir -p "$build/$name/corpus"
+    cp "$root"/tests/golden/io_*.* "$root"/tests/golden/io_acts/* "$build/$name/corpus/"
+    (cd "$build/$name" && "$build/fuzz_$name" -max_total_time="$seconds" -max_len=20000 -timeout=10 \
+        -rss_limit_mb=2048 -print_final_stats=1 corpus)
+done
