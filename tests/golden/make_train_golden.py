@@ -45,7 +45,7 @@ from safetensors.numpy import save_file
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent / "parity"))
-from reference_sae import NAMES, Config, Reference  # noqa: E402
+from reference_sae import Config, Reference, smallest_gap  # noqa: E402
 
 B, D, N, BATCHES, STEPS, DEAD = 48, 20, 56, 6, 50, 20
 CLIP = 1.4
@@ -80,31 +80,6 @@ def problem(seed):
             "b_dec": single(x.reshape(-1, D).mean(0) + 0.02 * rng.standard_normal(D)), "counters": counters}
 
 
-def cut_gap(z, count):
-    """Smallest relative distance, over the rows of z, of a chosen value from zero or from the first one
-    not chosen. Below zero nothing depends on the choice."""
-    count = min(count, z.shape[1])
-    ordered = torch.sort(z, dim=1, descending=True).values
-    chosen, scale = ordered[:, :count], z[z.isfinite()].abs().max()
-    gap = float((chosen.abs() / scale).min())
-    if count < z.shape[1]:
-        last, following = ordered[:, count - 1], ordered[:, count]
-        relative = (last - following.clamp(min=0)) / last
-        if (last > 0).any():
-            gap = min(gap, float(relative[last > 0].min()))
-    return gap
-
-
-def step_gap(sae, z):
-    """Smallest relative gap at the cuts of one step: main selection and AuxK's."""
-    k = sae.config.k
-    gap = cut_gap(z, k) if sae.config.arch == "topk" else cut_gap(z.reshape(1, -1), k * z.shape[0])
-    dead = sae.dead()
-    if dead.any():
-        gap = min(gap, cut_gap(z[:, dead], min(sae.config.k_aux, int(dead.sum()))))
-    return gap
-
-
 def csr(mask, z):
     rows, latents = np.nonzero(mask)
     offsets = np.concatenate([[0], np.cumsum(mask.sum(1))])
@@ -131,7 +106,7 @@ def choose_batch(sae, batches, first):
     """(batch whose cuts all have the gap, that gap): the first one that has, from `first` on, in turn."""
     for i in range(len(batches)):
         candidate = (first + i) % len(batches)
-        gap = step_gap(sae, sae.encode(sae.p, batches[candidate])[0])
+        gap = smallest_gap(sae, batches[candidate])
         if gap >= MIN_GAP:
             return candidate, gap
     return None, 0.0

@@ -57,6 +57,9 @@ def largest(z, count):
     if count >= z.shape[1]:
         return torch.ones_like(z, dtype=torch.bool)
     cut = torch.topk(z, count, dim=1).values[:, -1:]
+    chosen = z >= cut
+    if int(chosen.sum()) == count * z.shape[0]:
+        return chosen
     above, equal = z > cut, z == cut
     room = count - above.sum(1, keepdim=True)
     return above | (equal & (torch.cumsum(equal, 1, dtype=torch.int32) <= room))
@@ -172,3 +175,37 @@ class Reference:
         batch["grad_norm"] = self.apply(grads)
         self.count(batch["f"].detach())
         return batch
+
+
+def cut_gaps(z, count):
+    """Per row of z, the smallest relative distance of a chosen value from zero (relative to the largest
+    |z| of all) or from the first one not chosen (relative to itself). Below zero nothing depends on the choice."""
+    count = min(count, z.shape[1])
+    ordered = torch.topk(z, min(count + 1, z.shape[1]), dim=1).values
+    gaps = ordered[:, :count].abs().min(1).values / z.abs().max()
+    if count < z.shape[1]:
+        last, following = ordered[:, count - 1], ordered[:, count]
+        relative = (last - following.clamp(min=0)) / last
+        gaps = torch.where(last > 0, torch.minimum(gaps, relative), gaps)
+    return gaps
+
+
+def row_gaps(sae, z):
+    """Per row, the smallest gap at the cuts that are its own: TopK's and AuxK's."""
+    gaps = torch.full((z.shape[0],), math.inf, dtype=z.dtype)
+    if sae.config.arch == "topk":
+        gaps = cut_gaps(z, sae.config.k)
+    dead = sae.dead()
+    if dead.any():
+        gaps = torch.minimum(gaps, cut_gaps(z[:, dead], min(sae.config.k_aux, int(dead.sum()))))
+    return gaps
+
+
+def smallest_gap(sae, x):
+    """Smallest relative gap at the cuts that a step on x would make, main selection and AuxK's: where
+    it is far above float32's rounding, every precision chooses the same latents."""
+    z, _ = sae.encode(sae.p, x)
+    gap = float(row_gaps(sae, z).min())
+    if sae.config.arch == "batchtopk":
+        gap = min(gap, float(cut_gaps(z.reshape(1, -1), sae.config.k * z.shape[0])[0]))
+    return gap
