@@ -85,26 +85,53 @@ done:
     return status;
 }
 
+static double dot(const double *a, const double *b, int64_t n)
+{
+    enum { LANES = 8 };
+    double lanes[LANES] = {0}, sum = 0;
+    for (int64_t j = 0; j < n; j += LANES) {
+        int64_t width = n - j < LANES ? n - j : LANES;
+        for (int64_t l = 0; l < width; l++) lanes[l] += a[j + l] * b[j + l];
+    }
+    for (int l = 0; l < LANES; l++) sum += lanes[l];
+    return sum;
+}
+
+/* Takes what the finished columns before `first` explain out of the columns first … end − 1. By panels of columns,
+ * because threads that meet at every column would wait more than they work. */
+static void update_panel(double *C, int64_t d, int64_t first, int64_t end, int threads)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = first; i < d; i++)
+        for (int64_t j = first; j < end && j <= i; j++) C[i * d + j] -= dot(C + i * d, C + j * d, first);
+}
+
+/* Finishes the columns first … end − 1 after update_panel. */
+static void factor_panel(double *C, int64_t d, int64_t first, int64_t end, double smallest)
+{
+    for (int64_t j = first; j < end; j++) {
+        double *row = C + j * d;
+        double pivot = row[j] - dot(row + first, row + first, j - first);
+        double root = pivot > smallest ? sqrt(pivot) : 0;
+        row[j] = root;
+        for (int64_t i = j + 1; i < d; i++) {
+            double value = C[i * d + j] - dot(C + i * d + first, row + first, j - first);
+            C[i * d + j] = root > 0 ? value / root : 0;
+        }
+        for (int64_t k = j + 1; k < d; k++) row[k] = 0;
+    }
+}
+
 /* C = L·Lᵀ in place (the lower triangle becomes L, the rest 0). C has rank below d when n ≤ d: a pivot that is only
  * rounding error gives a column of zeros, which is what it would be in exact arithmetic. */
 static void cholesky(double *C, int64_t d, int threads)
 {
     double trace = 0;
     for (int64_t j = 0; j < d; j++) trace += C[j * d + j];
-    double smallest = 1e-6 * trace / (double)d;
-    for (int64_t j = 0; j < d; j++) {
-        const double *row = C + j * d;
-        double pivot = row[j];
-        for (int64_t k = 0; k < j; k++) pivot -= row[k] * row[k];
-        double root = pivot > smallest ? sqrt(pivot) : 0;
-#pragma omp parallel for num_threads(threads) schedule(static) if (d - j > 256)
-        for (int64_t i = j + 1; i < d; i++) {
-            double value = C[i * d + j];
-            for (int64_t k = 0; k < j; k++) value -= C[i * d + k] * row[k];
-            C[i * d + j] = root > 0 ? value / root : 0;
-        }
-        C[j * d + j] = root;
-        for (int64_t k = j + 1; k < d; k++) C[j * d + k] = 0;
+    for (int64_t first = 0; first < d; first += TILE) {
+        int64_t end = first + TILE < d ? first + TILE : d;
+        update_panel(C, d, first, end, threads);
+        factor_panel(C, d, first, end, 1e-6 * trace / (double)d);
     }
 }
 
