@@ -14,26 +14,31 @@ extern "C" {
 /* ---- text to contexts (rules of docs/architecture.md, "Text") --------------------------------- */
 
 typedef struct sae_text_config {
-    const char *const *files; /* .txt (or any other name), .jsonl (key "text"); NULL-terminated, or NULL */
+    const char *const *files; /* .jsonl (key "text" of each line), all others plain text; NULL-terminated, or NULL */
     const char *tokens_file;  /* .npy of token ids: 1-D (cut as a stream) or 2-D [contexts, ctx]; or NULL */
     int64_t ctx;              /* tokens per context, 128 */
-    int64_t max_tokens;       /* stop after this many tokens in contexts; 0: all */
+    int64_t max_tokens;       /* as many whole contexts as make up at most this many tokens; 0: all */
     bool prepend_bos;         /* the BOS id first in each context (counts towards ctx) */
-    const char *split;        /* lines equal to this separate the documents of a .txt file; NULL: one document */
-    bool parse_special;
+    const char *split;        /* lines equal to this separate the documents of a text file; NULL: one document */
+    bool parse_special;       /* special tokens written in the text are tokens, not text */
 } sae_text_config;
 SAE_API sae_text_config sae_text_config_default(void);
 
 /* All contexts of a text, in order. Each document is preceded by the EOS id; documents are concatenated
- * and cut; the remainder is dropped and counted. */
+ * and cut; the remainder is dropped and counted. Empty documents are left out. In a stream of ids an EOS id
+ * starts a document; a row of 2-D ids is one (with prepend_bos, rows of ctx − 1 ids get the BOS id, rows of ctx
+ * must have it). */
 typedef struct sae_contexts {
     int64_t count, ctx;
     int32_t *tokens; /* [count, ctx] */
-    int32_t *docs;   /* [count, ctx] document number, from 0 */
+    int32_t *docs;   /* [count, ctx] document number, from 0; a BOS id has that of the token after it */
     int64_t documents;
-    int64_t dropped; /* tokens of the remainder */
+    int64_t dropped; /* tokens of the remainder; 0 when max_tokens ended the reading */
 } sae_contexts;
-/* SAE_E_ARG for empty text or text without one full context. tokenizer may be NULL with tokens_file. */
+/* eos: the id that separates documents, and BOS (GPT-2 has one for both). tokenizer may be NULL with tokens_file.
+ * Texts are tokenised on all cores; the result does not depend on their number. SAE_E_ARG for empty text or text
+ * without one full context, SAE_E_FORMAT for a line of .jsonl without "text", SAE_E_VALUE for a negative id,
+ * SAE_E_SHAPE for rows of another length than ctx. */
 SAE_API sae_status sae_contexts_read(sae_contexts **out, const sae_text_config *config, const sae_tokenizer *tokenizer,
                                      int32_t eos, const sae_env *env, sae_error *err);
 SAE_API void sae_contexts_free(sae_contexts *contexts);
@@ -50,7 +55,9 @@ typedef struct sae_harvest_config {
 } sae_harvest_config;
 
 /* Runs the model over all contexts once and writes an activation directory: `out` itself for one hook,
- * out/HOOKNAME for each of several. A failed or stopped run leaves no acts.json. */
+ * out/HOOKNAME for each of several. *shards (NULL ok): files written, of all hooks together. A failed or stopped
+ * run leaves no acts.json for a hook whose rows are not all there. SAE_E_EXISTS unless config->force;
+ * SAE_E_VALUE for a token id outside the vocabulary, and for activations that are NaN, Inf or too large for dtype. */
 SAE_API sae_status sae_harvest(const sae_lm *lm, const sae_contexts *contexts, const sae_harvest_config *config,
                                const char *out, int64_t *shards, const sae_env *env, sae_error *err);
 
@@ -100,8 +107,9 @@ typedef struct sae_source_info {
 SAE_API sae_status sae_source_open_acts(sae_source **out, const sae_acts *acts, const sae_source_config *config,
                                         const sae_env *env, sae_error *err);
 /* Rows made by running the model; nothing on disk. lm and contexts are borrowed. Each group of contexts is run
- * again in each epoch. A request to stop (env->stop) while the model runs gives SAE_E_INTERRUPTED; the source
- * stays usable. Same bits as harvesting the same contexts in float32. */
+ * again in each epoch. The rows are those that harvesting gives in float32, to rounding, with the same bits in
+ * every run. A request to stop (env->stop) while the model runs gives SAE_E_INTERRUPTED from the functions that
+ * read rows; the source stays usable. */
 SAE_API sae_status sae_source_open_lm(sae_source **out, const sae_lm *lm, const sae_contexts *contexts, sae_hook hook,
                                       bool center_residual, bool prepend_bos, const sae_source_config *config,
                                       const sae_env *env, sae_error *err);
