@@ -14,9 +14,13 @@ extern "C" {
 
 typedef struct sae_tokenizer sae_tokenizer;
 
-/* From a directory with tokenizer.json or vocab.json + merges.txt, or from a tokenizer.json itself. */
+/* From a directory with tokenizer.json or vocab.json + merges.txt, or from a tokenizer.json itself. Ids are those of
+ * Hugging Face's tokenizers (without what its post-processor adds). SAE_E_UNSUPPORTED for anything but byte-level BPE
+ * with GPT-2's pattern; SAE_E_FORMAT for tables that contradict themselves: an id given twice, a merge of tokens
+ * that are not in the vocabulary. A tokenizer is not changed by use: any number of threads may share it. */
 SAE_API sae_status sae_tokenizer_open(sae_tokenizer **out, const char *path, sae_error *err);
 SAE_API void sae_tokenizer_close(sae_tokenizer *tokenizer);
+/* Largest id + 1. */
 SAE_API int32_t sae_tokenizer_vocab_size(const sae_tokenizer *tokenizer);
 /* Id of <|endoftext|> (also the BOS of GPT-2), or −1. */
 SAE_API int32_t sae_tokenizer_eos(const sae_tokenizer *tokenizer);
@@ -43,7 +47,9 @@ typedef struct sae_lm_info {
 } sae_lm_info;
 
 /* config.json + model.safetensors, or the shards of model.safetensors.index.json; with or without the
- * "transformer." prefix and lm_head; attn.bias / attn.masked_bias buffers ignored. */
+ * "transformer." prefix and lm_head; other tensors (attn.bias, attn.masked_bias) ignored. float32 weights are used
+ * in the mapped file, others converted. SAE_E_UNSUPPORTED for another model_type or an option that changes the
+ * mathematics, SAE_E_FORMAT for a missing tensor, SAE_E_SHAPE for one that does not fit config.json. */
 SAE_API sae_status sae_lm_open(sae_lm **out, const char *dir, const sae_env *env, sae_error *err);
 SAE_API void sae_lm_close(sae_lm *lm);
 SAE_API sae_lm_info sae_lm_get_info(const sae_lm *lm);

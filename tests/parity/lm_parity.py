@@ -5,6 +5,7 @@ usage: lm_parity.py BUILD
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -14,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from common import Report, SaeError
-from lm_library import Model, load
+from lm_library import Model, Tokenizer, load
 
+DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "demo", "model")
 SITES = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out", "attn.hook_z",
          "mlp.hook_post")
 
@@ -209,14 +211,35 @@ def full_model(report, lib, folder):
     tokens = random_tokens(model, 1, 1024, 2)
     _, values = forward(model, tokens)
     name = "blocks.11.hook_resid_post"
-    report.close(f"124 M, 1 x 1024: {name}", ours.hooks(tokens, [name])[name], flat(values[name]))
+    report.close(f"124 M, 1 x 1024: {name}", ours.hooks(tokens, [name])[name], flat(values[name]), 1e-4)
 
 
 def demo_model(report, lib):
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "demo", "model")
-    model = GPT2LMHeadModel.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
-    ours = Model(lib, path)
+    model = GPT2LMHeadModel.from_pretrained(DEMO, dtype=torch.float32, attn_implementation="eager").eval()
+    ours = Model(lib, DEMO)
     check_forward(report, "demo model", model, ours, random_tokens(model, 4, 128))
+
+
+def example(report, lib, folder):
+    """examples/harvest_hf.py writes what the library computes."""
+    out, text = os.path.join(folder, "acts"), os.path.join(DEMO, "README.md")
+    subprocess.run([sys.executable, os.path.join(DEMO, "..", "..", "examples", "harvest_hf.py"), "--model", DEMO,
+                    "--module", "transformer.h.4", "--input", "--hook-name", "blocks.4.hook_resid_pre", "--text", text,
+                    "--out", out, "--ctx", "32", "--shard-tokens", "200"], check=True, stdout=subprocess.DEVNULL)
+    with open(os.path.join(out, "acts.json")) as file:
+        meta = json.load(file)
+    shards = [load_file(os.path.join(out, n)) for n in sorted(os.listdir(out)) if n.startswith("acts-")]
+    whole = {k: torch.cat([s[k] for s in shards]).numpy() for k in shards[0]}
+    with open(text, "rb") as file:
+        ids = np.concatenate([[8191], Tokenizer(lib, DEMO).encode(file.read())])
+    rows = len(ids) // 32 * 32
+    report.line("harvest_hf.py: tokens", np.array_equal(whole["tokens"], ids[:rows]), f"{rows} in {len(shards)} shards")
+    report.line("harvest_hf.py: acts.json", meta == {
+        "model": "model", "hook_name": "blocks.4.hook_resid_pre", "d": 256, "n_tokens": rows, "ctx": 32, "dtype": "f32",
+        "prepend_bos": False, "center_residual": False})
+    report.line("harvest_hf.py: positions", np.array_equal(whole["positions"], np.arange(rows) % 32))
+    ours = Model(lib, DEMO).hooks(ids[:rows].reshape(-1, 32), ["blocks.4.hook_resid_pre"])
+    report.close("harvest_hf.py: acts", ours["blocks.4.hook_resid_pre"], whole["acts"], 1e-4)
 
 
 def refusals(report, lib, folder):
@@ -256,6 +279,7 @@ def main():
         tiny_models(report, lib, folder)
         refusals(report, lib, folder)
         demo_model(report, lib)
+        example(report, lib, folder)
         full_model(report, lib, folder)
     report.finish()
 
