@@ -149,8 +149,9 @@ sae_status sae_source_create(sae_source **out, const sae_source_backend *backend
     sae_status status;
     sae_source *source = sae_calloc(1, sizeof *source);
     if (!source) {
+        status = sae_fail_memory(err, layout->name, sizeof *source); /* before close: the name may be the backend's */
         backend->close(self);
-        return sae_fail_memory(err, layout->name, sizeof *source);
+        return status;
     }
     source->backend = backend;
     source->self = self;
