@@ -9,7 +9,6 @@ rightly decide otherwise.
 """
 
 import ctypes
-import json
 import sys
 import tempfile
 import warnings
@@ -19,6 +18,8 @@ import numpy as np
 
 warnings.filterwarnings("ignore")
 import torch  # noqa: E402
+from common import Error, Report, open_library  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 from sae_lens import SAE  # noqa: E402
 from sae_lens.saes.jumprelu_sae import JumpReLUSAE, JumpReLUSAEConfig  # noqa: E402
 from sae_lens.saes.sae import SAEMetadata  # noqa: E402
@@ -30,11 +31,6 @@ TOLERANCE = 1e-5
 RELU, TOPK, BATCHTOPK, JUMPRELU = range(4)
 
 c_float_p = ctypes.POINTER(ctypes.c_float)
-c_void_pp = ctypes.POINTER(ctypes.c_void_p)
-
-
-class Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 768)]
 
 
 class Meta(ctypes.Structure):
@@ -82,8 +78,8 @@ class Codes(ctypes.Structure):
     ]
 
 
-def open_library(build):
-    lib = ctypes.CDLL(str(Path(build) / "libsae.so"))
+def open_sae_library(build):
+    lib = open_library(build)
     lib.sae_codes_new.restype = ctypes.POINTER(Codes)
     lib.sae_model_get_info.restype = ctypes.POINTER(Info)
     return lib
@@ -168,18 +164,6 @@ def clear_rows(rng, w, rule, token, subtract, rescale):
     return kept[:ROWS].astype(np.float32)
 
 
-class Tally:
-    passed = failed = 0
-
-    def check(self, name, good, detail=""):
-        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
-        print(f"{'ok  ' if good else 'FAIL'} {name}{': ' + detail if detail else ''}")
-
-    def close(self, name, a, b):
-        error = np.abs(a.astype(np.float64) - b).max() / np.abs(b).max()
-        self.check(name, error <= TOLERANCE, f"largest difference {error:.1e} of the largest value")
-
-
 def saelens_run(sae, x):
     with torch.no_grad():
         x = torch.from_numpy(x)
@@ -190,9 +174,9 @@ def saelens_run(sae, x):
 def compare(tally, name, ours, theirs, x):
     acts, out = ours.run(x)
     acts_ref, out_ref = saelens_run(theirs, x)
-    tally.check(f"{name}: the same latents fire", np.array_equal(acts > 0, acts_ref > 0), f"L0 {(acts_ref > 0).sum(1).mean():.1f}")
-    tally.close(f"{name}: activations", acts, acts_ref)
-    tally.close(f"{name}: reconstructions", out, out_ref)
+    tally.line(f"{name}: the same latents fire", np.array_equal(acts > 0, acts_ref > 0), f"L0 {(acts_ref > 0).sum(1).mean():.1f}")
+    tally.close(f"{name}: activations", acts, acts_ref, TOLERANCE)
+    tally.close(f"{name}: reconstructions", out, out_ref, TOLERANCE)
 
 
 def ours_to_saelens(tally, lib, folder):
@@ -219,9 +203,9 @@ def ours_to_saelens(tally, lib, folder):
         theirs = SAE.load_from_disk(path)
         compare(tally, f"ours to SAELens, {name}", ours, theirs, x)
         again = Model.load(lib, path)
-        tally.check(f"ours to ours, {name}: the same bits", all(np.array_equal(a, b) for a, b in zip(ours.run(x), again.run(x))))
+        tally.line(f"ours to ours, {name}: the same bits", all(np.array_equal(a, b) for a, b in zip(ours.run(x), again.run(x))))
         metadata, read = theirs.cfg.metadata, again.info()
-        tally.check(
+        tally.line(
             f"ours to SAELens, {name}: metadata",
             metadata.model_name == "demo-lm" and metadata.hook_name == "blocks.4.hook_resid_pre" and metadata.context_size == 128
             and metadata.prepend_bos is True and metadata.sae_lens_version == "6.0.0"
@@ -229,14 +213,14 @@ def ours_to_saelens(tally, lib, folder):
             and metadata.training_architecture == ["standard", "topk", "batchtopk", "jumprelu"][arch]
             and (metadata.training_architecture_details or {}).get("k") == (info.k or None),
         )
-        tally.check(
+        tally.line(
             f"ours to ours, {name}: description",
             all(getattr(read, f) == getattr(info, f) for f in ("d", "n", "rule", "k", "arch", "input_norm", "subtract_b_dec"))
             and read.acts.model == b"demo-lm" and read.acts.ctx == 128 and read.knows_bos and read.knows_centering
             and read.acts.center_residual == (number % 2 == 0),
         )
         theirs.save_model(folder / f"through-{number}")
-        tally.check(
+        tally.line(
             f"ours through SAELens, {name}: nothing is lost",
             all(np.array_equal(a, b) for a, b in zip(ours.run(x), Model.load(lib, folder / f"through-{number}").run(x)))
             and Model.load(lib, folder / f"through-{number}").info().arch == arch,
@@ -267,9 +251,30 @@ def saelens_to_ours(tally, lib, folder):
                        options.get("rescale_acts_by_decoder_norm", False))
         compare(tally, f"SAELens to ours, {name}", ours, theirs, x)
         acts = ours.info().acts
-        tally.check(f"SAELens to ours, {name}: metadata",
+        tally.line(f"SAELens to ours, {name}: metadata",
                     (acts.model, acts.hook_name, acts.ctx) == (b"gpt2-small", b"blocks.8.hook_resid_pre", 64)
                     and ours.info().knows_bos and not acts.prepend_bos and not ours.info().knows_centering)
+
+
+def other_forms(tally, lib, folder):
+    """Heads as hook_z has them, and weights in bfloat16."""
+    rng = np.random.default_rng(300)
+    w = random_weights(rng)
+    info = Info(d=D, n=N, rule=1, arch=JUMPRELU, subtract_b_dec=True)
+    info.acts.hook_name = b"blocks.2.attn.hook_z"
+    ours = Model.create(lib, info, w)
+    ours.save(folder / "heads")
+    theirs = SAE.load_from_disk(folder / "heads")
+    x = clear_rows(rng, w, "jumprelu", False, True, False)
+    with torch.no_grad():
+        heads = theirs(torch.from_numpy(x).reshape(len(x), 4, D // 4)).reshape(len(x), D).numpy()
+    tally.close("ours to SAELens, hook_z: reconstructions of heads", ours.run(x)[1], heads, TOLERANCE)
+
+    path = folder / "heads" / "sae_weights.safetensors"
+    save_file({key: value.to(torch.bfloat16) for key, value in load_file(path).items()}, path)
+    rounded = {key: torch.from_numpy(value).to(torch.bfloat16).float().numpy() for key, value in w.items()}
+    tally.line("SAELens to ours, bfloat16 weights: the same values",
+               all(np.array_equal(a, b) for a, b in zip(Model.load(lib, folder / "heads").run(x), Model.create(lib, info, rounded).run(x))))
 
 
 def refused(tally, lib, folder):
@@ -279,23 +284,22 @@ def refused(tally, lib, folder):
         StandardSAE(StandardSAEConfig(d_in=D, d_sae=N, normalize_activations=norm)).save_model(path)
         try:
             Model.load(lib, path)
-            tally.check(f"{norm} is refused", False)
+            tally.line(f"{norm} is refused", False)
         except RuntimeError as error:
-            tally.check(f"{norm} is refused", norm in str(error))
+            tally.line(f"{norm} is refused", norm in str(error))
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    lib, tally = open_library(sys.argv[1]), Tally()
+    lib, tally = open_sae_library(sys.argv[1]), Report()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ours_to_saelens(tally, lib, folder)
         saelens_to_ours(tally, lib, folder)
+        other_forms(tally, lib, folder)
         refused(tally, lib, folder)
-        assert "time" not in json.dumps(json.loads((folder / "ours-0" / "cfg.json").read_text()))
-    print(f"{tally.passed} passed, {tally.failed} failed")
-    sys.exit(1 if tally.failed else 0)
+    tally.finish()
 
 
 if __name__ == "__main__":
