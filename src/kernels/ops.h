@@ -16,6 +16,14 @@ typedef struct sae_adam {
     32 /* element j is added to lane j mod 32; lanes are then added in pairs l, l + 16, 8, 4, 2, 1                     \
         */
 
+/* One code on its way into gradients: f times row `row` of e, and g times that row of c, belong to slot `slot`. */
+typedef struct sae_entry {
+    int32_t row, slot;
+    float f, g;
+} sae_entry;
+
+#define SAE_SLICE 128 /* dimensions that sae_ops.gather works on at a time: a few slots of them fit the first cache */
+
 typedef struct sae_ops {
     const char *name; /* "avx512", "avx2", "baseline" */
     /* Σ a_j b_j in float32, in the one fixed order above; multiply and add are rounded separately. */
@@ -28,6 +36,11 @@ typedef struct sae_ops {
     void (*axpy)(int64_t d, float a, const float *x, float *y);
     /* y += a·x + b·w: two axpys in that order, one pass over y. */
     void (*axpy2)(int64_t d, float a, const float *x, float b, const float *w, float *y);
+    /* For each entry in order: sums[slot][0] += f·e[row], sums[slot][1] += g·c[row], over `width` ≤ SAE_SLICE
+     * dimensions; e and c point at the first of these dimensions in row 0, rows are `stride` apart; sums
+     * [slots][2][SAE_SLICE]. */
+    void (*gather)(int64_t count, const sae_entry *entries, const float *e, const float *c, int64_t stride,
+                   int64_t width, float *sums);
     /* Indices j in [0, n) with not (z_j + bias_j < low): written to hits, the count returned. A NaN is a hit. */
     int64_t (*scan)(const float *z, const float *bias, float low, int64_t n, int32_t *hits);
     /* One Adam step on a vector; moments below 2⁻¹⁰⁰ in size become 0 (they would decay into denormals, which are

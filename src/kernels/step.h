@@ -42,8 +42,23 @@ typedef struct sae_update_term {
     float scale;
 } sae_update_term;
 
+#define SAE_LATENT_CHUNK 64 /* latents per unit of parallel work and of the fixed reduction order */
+#define SAE_LATENT_GROUP 32 /* latents whose gradient rows are formed together */
+
+/* What one thread works in. */
+typedef struct sae_update_scratch {
+    float *gradients;   /* [SAE_LATENT_GROUP, 2, d] W_dec's and W_enc's rows */
+    float *bias;        /* [SAE_LATENT_GROUP] */
+    float *sums;        /* [SAE_LATENT_GROUP, 2, SAE_SLICE] */
+    sae_entry *entries; /* [SAE_LATENT_GROUP·rows], touched only where codes are dense */
+    int32_t *starts;    /* [rows + 1] */
+} sae_update_scratch;
+
+sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t rows, sae_error *err);
+void sae_update_scratch_clear(sae_update_scratch *scratch);
+
 typedef struct sae_update {
-    int64_t d, n;
+    int64_t d, n, rows;
     const float *c; /* [rows, d] centred input */
     sae_update_term terms[2];
     int n_terms;
@@ -52,13 +67,11 @@ typedef struct sae_update {
     float *v_W_enc, *v_b_enc, *v_W_dec;
     float *w_norm; /* [n] bounds of ‖W_enc,i‖, refreshed */
     const sae_adam *adam;
-    float *bias_sums;      /* [⌈n/SAE_LATENT_CHUNK⌉, d] */
-    double *chunk_squares; /* [⌈n/SAE_LATENT_CHUNK⌉] */
-    float *rows;           /* [threads, 2·d] gradient rows of the latent at hand */
+    float *bias_sums;            /* [⌈n/SAE_LATENT_CHUNK⌉, d] */
+    double *chunk_squares;       /* [⌈n/SAE_LATENT_CHUNK⌉] */
+    sae_update_scratch *scratch; /* [threads] */
     int threads;
 } sae_update;
-
-#define SAE_LATENT_CHUNK 64 /* latents per unit of parallel work and of the fixed reduction order */
 
 /* Squared norm of gW_dec (projected), gW_enc and gb_enc together: the first pass when gradients are clipped. */
 double sae_update_square_norm(const sae_update *u);

@@ -86,7 +86,8 @@ void sae_trainer_free(sae_trainer *t)
     sae_free(t->bias_gradient);
     sae_free(t->chunk_sums);
     sae_free(t->chunk_squares);
-    sae_free(t->gradient_rows);
+    for (int i = 0; t->update_scratch && i < t->threads; i++) sae_update_scratch_clear(&t->update_scratch[i]);
+    sae_free(t->update_scratch);
     sae_free(t->dead);
     sae_free(t);
 }
@@ -116,17 +117,18 @@ static sae_status make_workspace(sae_trainer *t, const needs *most, sae_error *e
     size_t chunks = ((size_t)most->n + SAE_LATENT_CHUNK - 1) / SAE_LATENT_CHUNK;
     t->chunk_sums = sae_alloc(chunks * d, sizeof(float));
     t->chunk_squares = sae_alloc(chunks, sizeof(double));
-    t->gradient_rows = sae_alloc((size_t)t->threads * 2 * d, sizeof(float));
+    t->update_scratch = sae_calloc((size_t)t->threads, sizeof *t->update_scratch);
     t->dead = sae_alloc((size_t)most->n, sizeof(int32_t));
     bool ready = t->codes && t->aux_codes && (t->c || t->count == 1) && t->e && (t->e_aux || !aux) && t->slope &&
                  t->aux_slope && t->row_square && t->column_scratch && t->column_sums && t->bias_sums &&
-                 t->bias_gradient && t->chunk_sums && t->chunk_squares && t->gradient_rows && t->dead;
+                 t->bias_gradient && t->chunk_sums && t->chunk_squares && t->update_scratch && t->dead;
     if (!ready) {
         status = sae_fail(err, SAE_E_MEMORY, "out of memory for the workspace of batches of %zu rows of %zu values",
                           rows, d);
         goto done;
     }
     SAE_TRY(sae_codes_reserve(t->codes, t->batch, entries, err));
+    for (int i = 0; i < t->threads; i++) SAE_TRY(sae_update_scratch_new(&t->update_scratch[i], t->d, t->batch, err));
     SAE_TRY(sae_by_latent_new(&t->by_latent, most->n, entries, err));
     if (aux) {
         SAE_TRY(sae_codes_reserve(t->aux_codes, t->batch, aux_entries, err));
@@ -340,7 +342,8 @@ static void update(sae_trainer *w, sae_training *t, const float *c, float aux_sc
         .adam = &adam,
         .bias_sums = w->chunk_sums,
         .chunk_squares = w->chunk_squares,
-        .rows = w->gradient_rows,
+        .rows = w->batch,
+        .scratch = w->update_scratch,
         .threads = w->threads,
     };
     float factor = 1;

@@ -72,8 +72,8 @@ struct sae_trainer {
     float *bias_gradient;
     float *chunk_sums;
     double *chunk_squares;
-    float *gradient_rows; /* [threads, 2·d] */
-    int32_t *dead;        /* [n] */
+    sae_update_scratch *update_scratch; /* [threads] */
+    int32_t *dead;                      /* [n] */
 };
 
 /* Smallest activation kept when BatchTopK encodes the batch x [batch, d] (raw, destroyed); 0 when none is positive. */

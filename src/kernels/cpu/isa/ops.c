@@ -77,6 +77,42 @@ static void axpy2(int64_t d, float a, const float *x, float b, const float *w, f
     for (; j < d; j++) y[j] = (y[j] + a * x[j]) + b * w[j];
 }
 
+/* y += a·x, whole vectors only. */
+static inline void axpy_vectors(int vectors, float a, const float *x, float *y)
+{
+    vf va = vf_set(a);
+    for (int v = 0; v < vectors; v++)
+        vf_store(y + v * SAE_WIDTH, vf_load(y + v * SAE_WIDTH) + va * vf_load(x + v * SAE_WIDTH));
+}
+
+#define AHEAD 6 /* entries between asking for a row and using it: the time of a fetch from the last cache */
+
+static inline void prefetch_slice(const float *x)
+{
+    for (int j = 0; j < SAE_SLICE; j += 16) __builtin_prefetch(x + j);
+}
+
+static void gather(int64_t count, const sae_entry *entries, const float *e, const float *c, int64_t stride,
+                   int64_t width, float *sums)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const sae_entry *at = &entries[i];
+        const float *x = e + at->row * stride, *w = c + at->row * stride;
+        float *dec = sums + (int64_t)at->slot * 2 * SAE_SLICE, *enc = dec + SAE_SLICE;
+        if (i + AHEAD < count && entries[i + AHEAD].row != entries[i + AHEAD - 1].row) {
+            prefetch_slice(e + entries[i + AHEAD].row * stride);
+            prefetch_slice(c + entries[i + AHEAD].row * stride);
+        }
+        if (width == SAE_SLICE) {
+            axpy_vectors(SAE_SLICE / SAE_WIDTH, at->f, x, dec);
+            axpy_vectors(SAE_SLICE / SAE_WIDTH, at->g, w, enc);
+        } else {
+            axpy(width, at->f, x, dec);
+            axpy(width, at->g, w, enc);
+        }
+    }
+}
+
 static int64_t scan(const float *z, const float *bias, float low, int64_t n, int32_t *hits)
 {
     int64_t j = 0, count = 0;
@@ -143,6 +179,7 @@ const sae_ops TABLE(SAE_ISA) = {
     .sum_squares = sum_squares,
     .axpy = axpy,
     .axpy2 = axpy2,
+    .gather = gather,
     .scan = scan,
     .adam = adam,
     .scale = scale,
