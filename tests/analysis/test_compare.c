@@ -1,6 +1,8 @@
 /* Every number of a comparison against the float64 witness; identities; what must not matter; bad input. */
 #include "analysis/comparing.h"
 
+#include "base/alloc.h"
+
 /* ---- the witness -------------------------------------------------------------------------------------- */
 
 static double *expected(const sae_safetensors *file, const char *name, const char *key, int64_t count)
@@ -371,6 +373,37 @@ static void refused(void **state)
     sae_safetensors_close(file);
 }
 
+/* Every allocation fails once: an error, nothing lost, nothing half made. */
+static void out_of_memory(void **state)
+{
+    (void)state;
+    sae_error err;
+    sae_safetensors *file = golden_open();
+    float *x = golden_floats(file, "x");
+    sae_model *a = golden_model(file, 4, NULL), *b = golden_model(file, 5, NULL);
+    sae_source *source = NULL;
+    sae_source_config how = sae_source_config_default();
+    assert_ok(sae_source_open_memory(&source, x, 100, sae_model_get_info(a)->d, &how, &err));
+    sae_compare_config config = sae_compare_config_default();
+    sae_comparison *c = NULL;
+    sae_status status = SAE_E_MEMORY;
+    for (uint64_t n = 1; status != SAE_OK; n++) {
+        assert_true(n < 1000);
+        sae_alloc_fail_after(n);
+        status = sae_compare(a, b, source, &config, &c, &(sae_env){.threads = 1}, &err);
+        sae_alloc_fail_after(0);
+        if (status == SAE_OK) continue;
+        assert_int_equal(status, SAE_E_MEMORY);
+        assert_null(c);
+    }
+    sae_comparison_free(c);
+    sae_source_close(source);
+    free(x);
+    sae_model_free(a);
+    sae_model_free(b);
+    sae_safetensors_close(file);
+}
+
 static void options(void **state)
 {
     (void)state;
@@ -403,6 +436,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(order_of_latents),
         cmocka_unit_test(refused),
+        cmocka_unit_test(out_of_memory),
         cmocka_unit_test(options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

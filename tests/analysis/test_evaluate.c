@@ -4,6 +4,8 @@
 
 #include <sae/analysis.h>
 
+#include "base/alloc.h"
+
 /* ---- helpers ------------------------------------------------------------------------------------------ */
 
 typedef struct rows {
@@ -262,6 +264,33 @@ static void refused(void **state)
     sae_safetensors_close(file);
 }
 
+static void out_of_memory(void **state)
+{
+    (void)state;
+    sae_error err;
+    sae_safetensors *file = golden_open();
+    rows r = golden_rows(file);
+    sae_model *models[2] = {golden_model(file, 0, NULL), golden_model(file, 1, NULL)};
+    sae_eval evals[2];
+    sae_status status = SAE_E_MEMORY;
+    for (uint64_t n = 1; status != SAE_OK; n++) {
+        assert_true(n < 1000);
+        sae_alloc_fail_after(n);
+        status =
+            sae_evaluate((const sae_model *const *)models, 2, r.source, 100, evals, &(sae_env){.threads = 1}, &err);
+        sae_alloc_fail_after(0);
+        if (status == SAE_OK) continue;
+        assert_int_equal(status, SAE_E_MEMORY);
+        assert_true(!evals[0].density && !evals[1].x_mean);
+    }
+    for (int i = 0; i < 2; i++) {
+        sae_eval_clear(&evals[i]);
+        sae_model_free(models[i]);
+    }
+    close_rows(&r);
+    sae_safetensors_close(file);
+}
+
 /* Activations of another model than the SAE's: evaluated, with a warning that names both. */
 static void warned(void **state)
 {
@@ -300,13 +329,10 @@ static void warned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_number),
-        cmocka_unit_test(company_and_threads_do_not_matter),
-        cmocka_unit_test(repeated_rows),
-        cmocka_unit_test(never_fires),
-        cmocka_unit_test(perfect),
-        cmocka_unit_test(refused),
-        temp_test(warned),
+        cmocka_unit_test(every_number),  cmocka_unit_test(company_and_threads_do_not_matter),
+        cmocka_unit_test(repeated_rows), cmocka_unit_test(never_fires),
+        cmocka_unit_test(perfect),       cmocka_unit_test(refused),
+        cmocka_unit_test(out_of_memory), temp_test(warned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
