@@ -78,13 +78,14 @@ static float screen_margin(int64_t d)
     return (float)(2.04 * (double)(d + 8) * 0x1p-24);
 }
 
-/* The winner among the candidates, by exact value, then smaller id. */
+/* The winner among the candidates by exact value. They stand in ascending order of ids, so the first of equals is the
+ * smallest. */
 static int settle(const candidates *found, const side *queries, int64_t query, const side *keys, double *value)
 {
     int winner = 0;
     for (int c = 0; c < found->count; c++) {
         double v = exact(queries, query, keys, found->id[c]);
-        if (c > 0 && (v < *value || (v == *value && found->id[c] > found->id[winner]))) continue;
+        if (c > 0 && v <= *value) continue;
         *value = v;
         winner = c;
     }

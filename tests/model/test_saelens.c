@@ -343,12 +343,41 @@ static void out_of_memory(void **state)
     sae_model_free(again);
 }
 
+/* Saving over another SAE that fails leaves the old one, or none: never new weights under an old description. */
+static void failing_over_another(void **state)
+{
+    sae_error err;
+    sae_model *old = odd_model(SAE_RULE_THRESHOLD, SAE_ARCH_BATCHTOPK, 0.75f),
+              *new = odd_model(SAE_RULE_TOPK, SAE_ARCH_TOPK, 0);
+    char dir[TEMP_PATH];
+    snprintf(dir, sizeof dir, "%s", temp_path(state, "over"));
+    int kept = 0, gone = 0;
+    sae_status status = SAE_E_MEMORY;
+    for (uint64_t n = 1; status != SAE_OK; n++) {
+        assert_true(n < 200);
+        assert_ok(sae_model_save(old, dir, &err));
+        sae_alloc_fail_after(n);
+        status = sae_model_save(new, dir, &err);
+        sae_alloc_fail_after(0);
+        sae_model *found = NULL;
+        sae_status loaded = sae_model_load(&found, dir, &err);
+        if (loaded == SAE_OK) same_model(found, status == SAE_OK ? new : old);
+        kept += status != SAE_OK && loaded == SAE_OK;
+        gone += loaded != SAE_OK;
+        sae_model_free(found);
+    }
+    assert_true(kept > 0 && gone > 0);
+    sae_model_free(old);
+    sae_model_free(new);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        temp_test(round_trip),       temp_test(saving_is_a_function), temp_test(what_is_written),
-        temp_test(flat_config),      temp_test(other_dtypes),         temp_test(rescaled_by_decoder_norms),
-        temp_test(inputs_and_kinds), temp_test(unwritable),           temp_test(out_of_memory),
+        temp_test(round_trip),           temp_test(saving_is_a_function), temp_test(what_is_written),
+        temp_test(flat_config),          temp_test(other_dtypes),         temp_test(rescaled_by_decoder_norms),
+        temp_test(inputs_and_kinds),     temp_test(unwritable),           temp_test(out_of_memory),
+        temp_test(failing_over_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
