@@ -1,7 +1,8 @@
 /* Files: safetensors, NumPy arrays, activation directories and code files.
  *
  * Nothing a file says is believed before it is checked against the file's real size: every reader here
- * is safe on hostile input. Output appears whole or not at all (written beside, synced, renamed). */
+ * is safe on hostile input. Files are mapped: they must not be shortened while they are open. Output appears whole or
+ * not at all (written beside, synced, renamed). */
 #ifndef SAE_IO_H
 #define SAE_IO_H
 
@@ -45,7 +46,8 @@ typedef struct sae_npy sae_npy;
 SAE_API sae_status sae_npy_open(sae_npy **out, const char *path, sae_error *err);
 SAE_API void sae_npy_close(sae_npy *file);
 SAE_API const sae_tensor *sae_npy_tensor(const sae_npy *file);
-/* Elements as int32 from any integer dtype (u1, u2, i4, i8); SAE_E_VALUE names the first that does not fit. */
+/* out [count] = elements first … as int32, from any integer dtype (u1, u2, i4, i8); SAE_E_VALUE names the
+ * first that does not fit. */
 SAE_API sae_status sae_npy_read_i32(const sae_npy *file, int64_t first, int64_t count, int32_t *out, sae_error *err);
 SAE_API sae_status sae_npy_write(const char *path, const sae_tensor *tensor, sae_error *err);
 
@@ -82,7 +84,8 @@ SAE_API sae_status sae_acts_read(const sae_acts *acts, int64_t first, int64_t co
 /* out [count, d] = the rows listed, in that order; checks as above. May be called from several threads. */
 SAE_API sae_status sae_acts_gather(const sae_acts *acts, const int64_t *rows, int64_t count, float *out,
                                    sae_error *err);
-/* Token ids, positions in the context and document numbers; any of the outputs may be NULL. Without
+/* Token ids, positions in the context and document numbers of rows first … first + count − 1, which the
+ * caller has checked against n_tokens; any of the outputs [count] may be NULL. Without
  * positions (npy) tokens are −1, positions 1, docs 0. */
 SAE_API void sae_acts_read_ids(const sae_acts *acts, int64_t first, int64_t count, int32_t *tokens, int32_t *positions,
                                int32_t *docs);
@@ -132,6 +135,7 @@ SAE_API sae_status sae_codes_reserve(sae_codes *codes, int64_t rows, int64_t ent
 typedef struct sae_codes_writer sae_codes_writer;
 SAE_API sae_status sae_codes_writer_open(sae_codes_writer **out, const char *path, int64_t n_latents,
                                          const sae_acts_meta *meta, bool force, sae_error *err);
+/* Appends the rows of `codes` with their ids [codes->rows] (none may be NULL). */
 SAE_API sae_status sae_codes_writer_append(sae_codes_writer *writer, const sae_codes *codes, const int32_t *tokens,
                                            const int32_t *positions, const int32_t *docs, sae_error *err);
 SAE_API sae_status sae_codes_writer_finish(sae_codes_writer *writer, sae_error *err);

@@ -47,6 +47,10 @@ sae_status sae_npy_read_i32(const sae_npy *file, int64_t first, int64_t count, i
 {
     const sae_tensor *array = &file->header.array;
     size_t size = file->header.element_size;
+    int64_t elements = sae_tensor_elements(array);
+    if (first < 0 || count < 0 || count > elements - first)
+        return sae_fail(err, SAE_E_ARG, "%s has %lld elements, not %lld from number %lld on", file->path,
+                        (long long)elements, (long long)count, (long long)first);
     const unsigned char *data = (const unsigned char *)array->data + (size_t)first * size;
     if (array->dtype == SAE_DTYPE_F16 || array->dtype == SAE_DTYPE_F32 || array->dtype == SAE_DTYPE_F64)
         return sae_fail(err, SAE_E_FORMAT, "%s holds %s; whole numbers are needed", file->path,

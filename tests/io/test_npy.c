@@ -207,6 +207,8 @@ static void whole_numbers(void **state)
     npy = open_with(state, "<i8", (const int64_t[]){INT32_MIN, INT32_MAX, (int64_t)INT32_MAX + 1}, 8, 3);
     assert_ok(sae_npy_read_i32(npy, 0, 2, out, &err));
     assert_true(out[0] == INT32_MIN && out[1] == INT32_MAX);
+    assert_int_equal(sae_npy_read_i32(npy, 2, 2, out, &err), SAE_E_ARG);
+    assert_int_equal(sae_npy_read_i32(npy, -1, 2, out, &err), SAE_E_ARG);
     assert_int_equal(sae_npy_read_i32(npy, 1, 2, out, &err), SAE_E_VALUE);
     assert_contains(err.message, "element 2 is 2147483648");
     sae_npy_close(npy);
