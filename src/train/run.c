@@ -135,7 +135,9 @@ static sae_status all_steps(sae_run *run, sae_error *err)
         if (sae_should_stop(run->env)) return stop(run, err);
         int64_t step = run->trainer->step + 1;
         bool log = step % run->options.log_every == 0 || step == run->steps;
-        SAE_TRY(sae_source_train(run->source, (step - 1) * run->batch, run->batch, run->x, err));
+        status = sae_source_train(run->source, (step - 1) * run->batch, run->batch, run->x, err);
+        if (status == SAE_E_INTERRUPTED) return stop(run, err); /* while the language model was making the rows */
+        if (status != SAE_OK) goto done;
         SAE_TRY(sae_trainer_step(run->trainer, run->x, log, run->metrics, err));
         if (log) SAE_TRY(sae_run_log(run, err));
         report(run);
