@@ -7,9 +7,7 @@
 #include "data/text_items.h"
 #include "lm/bpe.h"
 
-#include <jansson.h>
 #include <omp.h>
-#include <string.h>
 
 #define WAVE_ITEMS 4096
 #define MIN_WAVE   ((int64_t)1 << 20) /* bytes of text in a wave: enough work for all threads, … */
@@ -30,29 +28,6 @@ typedef struct wave {
     int threads;
 } wave;
 
-/* The "text" of a line of .jsonl. */
-static sae_status encode_json_line(sae_bpe_worker *worker, bool parse_special, slot *s)
-{
-    const sae_text_item *item = &s->item;
-    json_error_t why;
-    json_t *line = json_loadb(item->text, item->length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-    if (!line) {
-        char reason[JSON_ERROR_TEXT_LENGTH];
-        sae_printable(why.text, strlen(why.text), reason, sizeof reason);
-        return sae_fail(&s->problem, SAE_E_FORMAT, "%s, line %lld, is not JSON: %s", item->path, (long long)item->line,
-                        reason);
-    }
-    const json_t *text = json_object_get(line, "text");
-    sae_status status =
-        json_is_string(text)
-            ? sae_bpe_encode(worker, json_string_value(text), json_string_length(text), parse_special, &s->ids,
-                             &s->problem)
-            : sae_fail(&s->problem, SAE_E_FORMAT, "%s, line %lld, is not an object with a \"text\" that is a string",
-                       item->path, (long long)item->line);
-    json_decref(line);
-    return status;
-}
-
 static void encode_wave(wave *w)
 {
 #pragma omp parallel for num_threads(w->threads) schedule(dynamic)
@@ -60,9 +35,11 @@ static void encode_wave(wave *w)
         sae_bpe_worker *worker = w->workers[omp_get_thread_num()];
         slot *s = &w->slots[i];
         s->ids.count = 0;
-        s->status = s->item.line ? encode_json_line(worker, w->config->parse_special, s)
-                                 : sae_bpe_encode(worker, s->item.text, s->item.length, w->config->parse_special,
-                                                  &s->ids, &s->problem);
+        const sae_text_item *item = &s->item;
+        s->status = item->line ? sae_bpe_encode_json_line(worker, item->text, item->length, item->path, item->line,
+                                                          w->config->parse_special, &s->ids, &s->problem)
+                               : sae_bpe_encode(worker, item->text, item->length, w->config->parse_special, &s->ids,
+                                                &s->problem);
     }
 }
 

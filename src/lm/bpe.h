@@ -69,6 +69,10 @@ void sae_bpe_worker_free(sae_bpe_worker *worker);
 sae_status sae_bpe_encode(sae_bpe_worker *worker, const char *text, size_t length, bool parse_special, sae_ids *ids,
                           sae_error *err);
 
+/* The same for the "text" of a line of .jsonl (bpe_json_line.c); `path` and `number` of the line are for messages. */
+sae_status sae_bpe_encode_json_line(sae_bpe_worker *worker, const char *line, size_t length, const char *path,
+                                    int64_t number, bool parse_special, sae_ids *ids, sae_error *err);
+
 /* The first place ≥ from where a text may be cut without changing its ids (encoding both parts gives the same
  * as encoding the whole): a space after a visible ASCII character. `length` when there is none. */
 size_t sae_bpe_next_cut(const sae_tokenizer *tokenizer, bool parse_special, const char *text, size_t length,
