@@ -235,10 +235,12 @@ static void latent_text(FILE *out, const view *v, int64_t id, const latent *l, c
     int shown = 0;
     for (int at = 0; shown < v->top && next_context(v, l, &at, seen, shown); at++, shown++) {
         const cli_context *c = &seen[shown];
-        int pad = v->columns - cli_columns(c->before);
+        bool space = c->token[0] == ' ' && c->token[1]; /* reads better outside of the marks */
+        int pad = v->columns - cli_columns(c->before) - space;
         char value[32];
         cli_format_number(value, sizeof value, (double)l->places[at].value, 3);
-        fprintf(out, "  %6s %*s%s\u00ab%s\u00bb%s\n", value, pad > 0 ? pad : 0, "", c->before, c->token, c->after);
+        fprintf(out, "  %6s %*s%s%s\u00ab%s\u00bb%s\n", value, pad > 0 ? pad : 0, "", c->before, space ? " " : "",
+                c->token + space, c->after);
     }
 }
 

@@ -57,6 +57,8 @@ void cli_context_read(cli_context *out, const sae_acts *acts, const sae_tokenize
     int64_t start = here;
     while (start > 0 && positions[start - 1] == positions[start] - 1 && documents[start - 1] == documents[here])
         start--;
+    /* The token that precedes a document says nothing about it. */
+    if (start < here && sae_tokenizer_is_special(tokenizer, tokens[start])) start++;
     for (int64_t i = start; i < here; i++) append(&before, tokenizer, tokens[i]);
     append(&token, tokenizer, tokens[here]);
     for (int64_t i = here + 1; i < count && positions[i] == positions[i - 1] + 1 && documents[i] == documents[here];

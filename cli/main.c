@@ -131,11 +131,11 @@ sae_status cli_step(cli_app *app, const char *what, const char *unit, int64_t do
 
 void cli_show_settings(cli_app *app, const cli_command *command, size_t n_groups, const void *settings)
 {
-    char *untouched = app->common.quiet ? NULL : calloc(1, command->settings_size);
-    if (!untouched) return;
-    if (command->defaults) command->defaults(untouched);
-    fprintf(stderr, "sae %s\n", command->name);
-    for (size_t g = 0; g < n_groups; g++) {
+    char *untouched = app->common.quiet ? NULL : calloc(1, command->settings_size), *line = NULL;
+    size_t size = 0;
+    FILE *memory = untouched ? open_memstream(&line, &size) : NULL;
+    if (memory && command->defaults) command->defaults(untouched);
+    for (size_t g = 0; memory && g < n_groups; g++) {
         size_t count, base = command->groups[g].base;
         const sae_option *options = command->groups[g].table(&count);
         for (size_t i = 0; i < count; i++) {
@@ -144,10 +144,15 @@ void cli_show_settings(cli_app *app, const cli_command *command, size_t n_groups
             sae_option_get(&options[i], untouched + base, usual, sizeof usual);
             bool is_default = strcmp(text, usual) == 0;
             const char *shown = is_default && options[i].default_text ? options[i].default_text : text;
-            if (*shown && !(is_default && options[i].type == SAE_OPT_BOOL))
-                fprintf(stderr, "  %-18s %s\n", options[i].name, shown);
+            if (!*shown || (is_default && options[i].type == SAE_OPT_BOOL)) continue;
+            fprintf(memory, "%s%s %s", ftell(memory) ? "; " : "", options[i].name, shown);
         }
     }
+    if (memory && fclose(memory) == 0) {
+        fputs("Settings: ", stderr);
+        cli_wrap(stderr, line, 10, 10);
+    }
+    free(line);
     free(untouched);
 }
 

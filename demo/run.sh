@@ -11,7 +11,7 @@ here=$(dirname "$0")
 started=$SECONDS
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
-run() { # prints the command, then runs it without the list of settings
+run() { # prints the command, then runs it
     printf '\n$ %s\n\n' "$*"
     "$@"
 }
@@ -35,24 +35,24 @@ echo "Language model: a GPT-2 with 6.9 million parameters, $model"
 echo "Text: $about"
 
 say "1. Activations: what the model computes inside, at $hook, for a million tokens"
-run "$sae" harvest --quiet --model $model --hook $hook --text "$text" "${split[@]}" --max-tokens 1M --out "$out/acts"
-run "$sae" harvest --quiet --model $model --hook $hook --text "$held_out" "${split[@]}" --max-tokens 100k \
+run "$sae" harvest --model $model --hook $hook --text "$text" "${split[@]}" --max-tokens 1M --out "$out/acts"
+run "$sae" harvest --model $model --hook $hook --text "$held_out" "${split[@]}" --max-tokens 50k \
     --out "$out/acts-held-out"
 
 say "2. Training: three sparse autoencoders (SAEs) of different width, at once"
-run "$sae" train --quiet --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 2048 --tokens 3M \
+run "$sae" train --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 1024 \
     --out "$out/saes"
 
 say "3. Evaluation: on text that was not trained on, and what the model loses when it reads reconstructions"
-run "$sae" eval --quiet "$out"/saes/batchtopk-{256,512,2048}-k8 --acts "$out/acts-held-out" \
-    --model $model --text "$held_out" "${split[@]}"
+run "$sae" eval "$out"/saes/batchtopk-{256,512,2048}-k8 --acts "$out/acts-held-out" \
+    --model $model --text "$held_out" "${split[@]}" --text-tokens 16k
 
 say "4. Comparison: does the SAE with 512 latents find directions that the one with 256 lacks?"
-run "$sae" compare --quiet "$out"/saes/batchtopk-256-k8 "$out"/saes/batchtopk-512-k8 --acts "$out/acts" \
+run "$sae" compare "$out"/saes/batchtopk-256-k8 "$out"/saes/batchtopk-512-k8 --acts "$out/acts" \
     --out "$out/comparison"
 
 say "5. Latents: what some of them stand for"
-run "$sae" latents --quiet "$out/saes/batchtopk-512-k8" --acts "$out/acts" --model $model
+run "$sae" latents "$out/saes/batchtopk-512-k8" --acts "$out/acts" --model $model
 
 say "Made in $((SECONDS - started)) seconds:"
 cat <<END

@@ -15,7 +15,7 @@ equals d "$(value d)" 256
 equals dtype "$(value dtype)" f32
 equals hook "$(value hook_name)" $hook
 equals shards "$(value shards)" 1
-matches err.txt '^ +ctx +128$'
+matches err.txt '[ ;]ctx 128;'
 works "$sae" inspect acts --json
 equals kind "$(value kind)" acts
 equals rows "$(value tokens)" 3968
