@@ -326,10 +326,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     const sae_source_info *info = sae_source_get_info(rows.source);
     r.excluded = info->excluded;
-    for (size_t i = 0; i < r.n; i++) {
-        CLI_TRY(cli_check_width(r.models[i], &info->meta, s->acts, err));
-        cli_warn_mismatch(app, r.models[i], &info->meta);
-    }
+    for (size_t i = 0; i < r.n; i++) CLI_TRY(cli_check_width(r.models[i], &info->meta, s->acts, err));
     CLI_TRY(sae_evaluate((const sae_model *const *)r.models, r.n, rows.source, s->max_tokens, r.evals, &app->env, err));
     if (s->model) CLI_TRY(measure_ce(&r, s, &rows, app, err));
     if (app->common.json)

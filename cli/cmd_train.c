@@ -5,6 +5,7 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
+#include <sae/analysis.h>
 #include <sae/train.h>
 
 #include <math.h>
@@ -43,18 +44,24 @@ static void defaults(void *out)
     s->train = sae_train_options_default();
 }
 
-static void held_out_json(cli_json *json, const sae_train_sae *sae)
+/* What the run made, and what held-out rows say of it: [result->n_saes], tokens 0 where nothing was held out. */
+typedef struct made {
+    sae_train_result *result;
+    sae_eval *held_out;
+} made;
+
+static void held_out_json(cli_json *json, const sae_eval *held_out)
 {
-    if (!sae->held_out.tokens) {
+    if (!held_out->tokens) {
         cli_json_null(json, "held_out");
         return;
     }
     cli_json_object(json, "held_out");
-    cli_json_int(json, "tokens", sae->held_out.tokens);
-    cli_json_real(json, "l0", sae->held_out.l0);
-    cli_json_real(json, "mse", sae->held_out.mse);
-    cli_json_real(json, "fvu", sae->held_out.fvu);
-    cli_json_int(json, "dead", sae->held_out.dead);
+    cli_json_int(json, "tokens", held_out->tokens);
+    cli_json_real(json, "l0", held_out->l0);
+    cli_json_real(json, "mse", held_out->mse);
+    cli_json_real(json, "fvu", held_out->fvu);
+    cli_json_int(json, "dead", held_out->dead);
     cli_json_end(json);
 }
 
@@ -66,8 +73,9 @@ static void theta_json(cli_json *json, const char *key, double theta, double l0)
     cli_json_end(json);
 }
 
-static void print_json(const settings *s, const sae_train_result *r, FILE *out)
+static void print_json(const settings *s, const made *m, FILE *out)
 {
+    const sae_train_result *r = m->result;
     cli_json json;
     cli_json_start(&json, out);
     cli_json_text(&json, "out", s->out);
@@ -94,35 +102,38 @@ static void print_json(const settings *s, const sae_train_result *r, FILE *out)
         theta_json(&json, "running", sae->thetas.running, sae->thetas.l0_running);
         theta_json(&json, "l0", sae->thetas.l0, sae->thetas.l0_l0);
         cli_json_end(&json);
-        held_out_json(&json, sae);
+        held_out_json(&json, &m->held_out[i]);
         cli_json_end(&json);
     }
     cli_json_end(&json);
     cli_json_finish(&json);
 }
 
-static void print_saes(const sae_train_result *r, FILE *out)
+static void print_saes(const made *m, FILE *out)
 {
+    const sae_train_result *r = m->result;
     static const char *const names[] = {"SAE", "width", "k", "L0", "MSE", "FVU", "dead"};
     cli_table table;
     cli_table_start(&table, names, CLI_COUNT(names));
     for (size_t i = 0; i < r->n_saes; i++) {
         const sae_train_sae *sae = &r->saes[i];
+        const sae_eval *held_out = &m->held_out[i];
+        bool measured = held_out->tokens > 0;
         cli_table_text(&table, sae->path);
         cli_table_count(&table, sae->config.width);
         cli_table_count(&table, sae->config.k);
-        cli_table_number(&table, sae->held_out.l0, 4);
-        cli_table_number(&table, sae->held_out.mse, 4);
-        cli_table_number(&table, sae->held_out.fvu, 4);
-        if (sae->held_out.tokens)
-            cli_table_count(&table, sae->held_out.dead);
+        cli_table_number(&table, measured ? held_out->l0 : NAN, 4);
+        cli_table_number(&table, measured ? held_out->mse : NAN, 4);
+        cli_table_number(&table, measured ? held_out->fvu : NAN, 4);
+        if (measured)
+            cli_table_count(&table, held_out->dead);
         else
             cli_table_text(&table, "-");
     }
     cli_table_print(&table, out);
     char tokens[48];
-    cli_format_count(tokens, sizeof tokens, r->saes[0].held_out.tokens);
-    if (r->saes[0].held_out.tokens)
+    cli_format_count(tokens, sizeof tokens, m->held_out[0].tokens);
+    if (m->held_out[0].tokens)
         fprintf(out,
                 "\n  Measured on %s tokens that were held out of training:\n"
                 "  L0    active latents per token\n"
@@ -164,14 +175,15 @@ static void print_thetas(const sae_train_result *r, FILE *out)
               out);
 }
 
-static void print_tables(const settings *s, const sae_train_result *r, FILE *out)
+static void print_tables(const settings *s, const made *m, FILE *out)
 {
+    const sae_train_result *r = m->result;
     char tokens[48], steps[48], speed[48];
     cli_format_count(tokens, sizeof tokens, r->tokens);
     cli_format_count(steps, sizeof steps, r->steps);
     cli_format_number(speed, sizeof speed, r->seconds, 3);
     fprintf(out, "Trained on %s tokens in %s steps, %s seconds: %s\n\n", tokens, steps, speed, s->out);
-    print_saes(r, out);
+    print_saes(m, out);
     print_thetas(r, out);
 }
 
@@ -206,6 +218,30 @@ done:
     return status;
 }
 
+/* Measures the saved SAEs, as anyone will load them, on the rows that were not trained on. */
+static sae_status measure(made *m, sae_source *source, const sae_env *env, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    size_t n = m->result->n_saes;
+    sae_model **models = calloc(n, sizeof *models);
+    m->held_out = calloc(n, sizeof *m->held_out);
+    if (!models || !m->held_out) CLI_TRY(cli_fail_memory(err));
+    if (sae_source_get_info(source)->held_out == 0) goto done;
+    for (size_t i = 0; i < n; i++) CLI_TRY(sae_model_load(&models[i], m->result->saes[i].path, err));
+    CLI_TRY(sae_evaluate_held_out((const sae_model *const *)models, n, source, m->held_out, env, err));
+done:
+    for (size_t i = 0; models && i < n; i++) sae_model_free(models[i]);
+    free(models);
+    return status;
+}
+
+static void made_clear(made *m)
+{
+    for (size_t i = 0; m->held_out && i < m->result->n_saes; i++) sae_eval_clear(&m->held_out[i]);
+    free(m->held_out);
+    sae_train_result_free(m->result);
+}
+
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
 {
     (void)words;
@@ -214,19 +250,20 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_rows rows = {0};
     cli_lm lm = {0};
     sae_train_config *configs = NULL;
-    sae_train_result *result = NULL;
+    made m = {0};
     size_t count;
     CLI_TRY(check(s, err));
     CLI_TRY(sae_train_grid(&s->train, &configs, &count, err)); /* wrong values are told before data is opened */
     cli_show_settings(app, &cli_train, s->acts ? 2 : cli_train.n_groups, s);
     CLI_TRY(open_source(s, &rows, &lm, app, err));
-    CLI_TRY(sae_train(&s->train, rows.source, s->out, &result, &app->env, err));
+    CLI_TRY(sae_train(&s->train, rows.source, s->out, &m.result, &app->env, err));
+    CLI_TRY(measure(&m, rows.source, &app->env, err));
     if (app->common.json)
-        print_json(s, result, app->out);
+        print_json(s, &m, app->out);
     else
-        print_tables(s, result, app->out);
+        print_tables(s, &m, app->out);
 done:
-    sae_train_result_free(result);
+    made_clear(&m);
     free(configs);
     cli_rows_close(&rows);
     cli_lm_close(&lm);

@@ -33,6 +33,9 @@ typedef struct sae_eval {
  * (sae_model_mismatch) are a warning in the log. */
 SAE_API sae_status sae_evaluate(const sae_model *const *models, size_t n_models, sae_source *source, int64_t max_tokens,
                                 sae_eval *results, const sae_env *env, sae_error *err);
+/* The same on the rows that the source holds out of training. */
+SAE_API sae_status sae_evaluate_held_out(const sae_model *const *models, size_t n_models, sae_source *source,
+                                         sae_eval *results, const sae_env *env, sae_error *err);
 SAE_API void sae_eval_clear(sae_eval *eval);
 
 /* Cross-entropy of next tokens (nats per target) with the hook's activations as they are, replaced by the SAE's

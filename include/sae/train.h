@@ -82,11 +82,6 @@ typedef struct sae_train_sae {
     sae_train_config config;
     sae_thetas thetas;
     double theta; /* the one saved; NaN for TopK */
-    struct {
-        int64_t tokens; /* 0: nothing was held out, the numbers are NaN */
-        double l0, mse, fvu;
-        int64_t dead; /* never fired on these rows */
-    } held_out;
 } sae_train_sae;
 
 typedef struct sae_train_result {

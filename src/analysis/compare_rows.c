@@ -65,7 +65,7 @@ sae_status sae_compare_rows_read(sae_compare_rows *out, const sae_model *small, 
     visitor v = {.out = &rows, .nearest = nearest, .row = sae_calloc(n_small, sizeof *v.row)};
     if (!rows.large || !rows.small || !v.row)
         SAE_TRY(sae_fail_memory(err, "sums of latents", (n_small + n_large) * sizeof *rows.large));
-    SAE_TRY(sae_pass(models, 2, source, max_tokens, "comparison", visit, &v, &rows.tokens, env, err));
+    SAE_TRY(sae_pass(models, 2, source, false, max_tokens, "comparison", visit, &v, &rows.tokens, env, err));
     *out = rows;
     rows = (sae_compare_rows){0};
 done:

@@ -158,15 +158,15 @@ void sae_eval_clear(sae_eval *eval)
     *eval = (sae_eval){0};
 }
 
-sae_status sae_evaluate(const sae_model *const *models, size_t n_models, sae_source *source, int64_t max_tokens,
-                        sae_eval *results, const sae_env *env, sae_error *err)
+static sae_status evaluate(const sae_model *const *models, size_t n_models, sae_source *source, bool held_out,
+                           int64_t max_tokens, sae_eval *results, const sae_env *env, sae_error *err)
 {
     sae_status status;
     evaluation e = {0};
     int64_t tokens = 0;
     memset(results, 0, n_models * sizeof *results);
     SAE_TRY(evaluation_new(&e, models, n_models, sae_source_get_info(source)->d, env, err));
-    SAE_TRY(sae_pass(models, n_models, source, max_tokens, "evaluation", visit, &e, &tokens, env, err));
+    SAE_TRY(sae_pass(models, n_models, source, held_out, max_tokens, "evaluation", visit, &e, &tokens, env, err));
     for (size_t i = 0; i < n_models; i++)
         SAE_TRY(fill(&results[i], &e, &e.models[i], sae_model_get_info(models[i])->n, tokens, err));
 done:
@@ -174,4 +174,16 @@ done:
         for (size_t i = 0; i < n_models; i++) sae_eval_clear(&results[i]);
     evaluation_free(&e);
     return status;
+}
+
+sae_status sae_evaluate(const sae_model *const *models, size_t n_models, sae_source *source, int64_t max_tokens,
+                        sae_eval *results, const sae_env *env, sae_error *err)
+{
+    return evaluate(models, n_models, source, false, max_tokens, results, env, err);
+}
+
+sae_status sae_evaluate_held_out(const sae_model *const *models, size_t n_models, sae_source *source, sae_eval *results,
+                                 const sae_env *env, sae_error *err)
+{
+    return evaluate(models, n_models, source, true, 0, results, env, err);
 }

@@ -125,19 +125,22 @@ done:
     return status;
 }
 
-sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source *source, int64_t max_tokens,
-                    const char *what, sae_pass_fn visit, void *ud, int64_t *tokens, const sae_env *env, sae_error *err)
+sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source *source, bool held_out,
+                    int64_t max_tokens, const char *what, sae_pass_fn visit, void *ud, int64_t *tokens,
+                    const sae_env *env, sae_error *err)
 {
     sae_status status;
     const sae_source_info *info = sae_source_get_info(source);
-    int64_t total = max_tokens > 0 && max_tokens < info->usable ? max_tokens : info->usable;
-    if (total < 1) return sae_fail(err, SAE_E_ARG, "the activations have no usable rows");
+    int64_t rows_there = held_out ? info->held_out : info->usable;
+    int64_t total = max_tokens > 0 && max_tokens < rows_there ? max_tokens : rows_there;
+    if (total < 1) return sae_fail(err, SAE_E_ARG, "the activations have no %s rows", held_out ? "held-out" : "usable");
     pass p;
     SAE_TRY(pass_new(&p, models, n_models, source, env, err));
     for (int64_t first = 0; first < total; first += p.block) {
         if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "%s was stopped", what));
         int64_t rows = total - first < p.block ? total - first : p.block;
-        SAE_TRY(sae_source_usable(source, first, rows, p.x, NULL, err));
+        SAE_TRY(held_out ? sae_source_held_out(source, first, rows, p.x, err)
+                         : sae_source_usable(source, first, rows, p.x, NULL, err));
         SAE_TRY(read_block(&p, first, rows, env, err));
         visit(ud, first, rows, p.x, p.views);
         sae_report_progress(env, what, "tokens", (double)(first + rows), (double)total, NULL);

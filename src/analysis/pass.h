@@ -21,11 +21,12 @@ typedef struct sae_pass_view {
 /* rows rows x [rows, d], numbered from `first`; views [n_models]. Called in order, on the calling thread. */
 typedef void (*sae_pass_fn)(void *ud, int64_t first, int64_t rows, const float *x, const sae_pass_view *views);
 
-/* Visits the usable rows of `source` (at most max_tokens, 0: all) and returns their number. SAE_E_SHAPE when an SAE
- * is of another d than the rows, SAE_E_ARG when there are none. Activations of another origin than an SAE's are a
- * warning in the log. `what` names the task in progress reports. */
-sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source *source, int64_t max_tokens,
-                    const char *what, sae_pass_fn visit, void *ud, int64_t *tokens, const sae_env *env, sae_error *err);
+/* Visits the usable rows of `source`, or only those held out (at most max_tokens, 0: all), and returns their number.
+ * SAE_E_SHAPE when an SAE is of another d than the rows, SAE_E_ARG when there are none. Activations of another origin
+ * than an SAE's are a warning in the log. `what` names the task in progress reports. */
+sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source *source, bool held_out,
+                    int64_t max_tokens, const char *what, sae_pass_fn visit, void *ud, int64_t *tokens,
+                    const sae_env *env, sae_error *err);
 
 /* SAE_E_SHAPE when the SAE is of another d than the rows. */
 sae_status sae_pass_check(const sae_model *model, const sae_source *source, sae_error *err);
