@@ -222,6 +222,44 @@ static void perfect(void **state)
     close_rows(&r);
 }
 
+/* Held-out rows alone give what those rows give as a source of their own. */
+static void held_out(void **state)
+{
+    (void)state;
+    sae_error err;
+    sae_safetensors *file = golden_open();
+    const sae_tensor *x = golden_tensor(file, "x");
+    int64_t count = x->shape[0], d = x->shape[1];
+    float *data = golden_floats(file, "x");
+    sae_source *source = NULL;
+    sae_source_config config = sae_source_config_default();
+    config.held_out = 0.25;
+    assert_ok(sae_source_open_memory(&source, data, count, d, &config, &err));
+    int64_t held = sae_source_get_info(source)->held_out;
+    assert_true(held > 0 && held < count);
+    float *part = malloc((size_t)(held * d) * sizeof *part);
+    assert_ok(sae_source_held_out(source, 0, held, part, &err));
+    rows r = open_rows(part, held, d);
+    sae_model *model = golden_model(file, 0, NULL);
+    const sae_model *one = model;
+    sae_eval a, b;
+    assert_ok(sae_evaluate_held_out(&one, 1, source, &a, NULL, &err));
+    assert_ok(sae_evaluate(&one, 1, r.source, 0, &b, NULL, &err));
+    assert_int_equal(a.tokens, held);
+    same_eval(&a, &b, sae_model_get_info(model)->n, d);
+    sae_eval_clear(&a);
+    sae_eval_clear(&b);
+    config.held_out = 0;
+    sae_source_close(source);
+    assert_ok(sae_source_open_memory(&source, data, count, d, &config, &err));
+    assert_int_equal(sae_evaluate_held_out(&one, 1, source, &a, NULL, &err), SAE_E_ARG);
+    sae_source_close(source);
+    sae_model_free(model);
+    close_rows(&r);
+    free(data);
+    sae_safetensors_close(file);
+}
+
 /* ---- bad input ----------------------------------------------------------------------------------------------- */
 
 static void messages(void *ud, sae_log_level level, const char *message)
@@ -329,10 +367,15 @@ static void warned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_number),  cmocka_unit_test(company_and_threads_do_not_matter),
-        cmocka_unit_test(repeated_rows), cmocka_unit_test(never_fires),
-        cmocka_unit_test(perfect),       cmocka_unit_test(refused),
-        cmocka_unit_test(out_of_memory), temp_test(warned),
+        cmocka_unit_test(every_number),
+        cmocka_unit_test(company_and_threads_do_not_matter),
+        cmocka_unit_test(repeated_rows),
+        cmocka_unit_test(never_fires),
+        cmocka_unit_test(perfect),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(held_out),
+        cmocka_unit_test(out_of_memory),
+        temp_test(warned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
