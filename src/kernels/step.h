@@ -42,8 +42,8 @@ typedef struct sae_update_term {
     float scale;
 } sae_update_term;
 
-#define SAE_LATENT_CHUNK 64 /* latents per unit of parallel work and of the fixed reduction order */
-#define SAE_LATENT_GROUP 32 /* latents whose gradient rows are formed together */
+#define SAE_LATENT_CHUNK 128 /* latents per unit of parallel work and of the fixed reduction order */
+#define SAE_LATENT_GROUP 32  /* latents whose gradient rows are formed together */
 
 /* What one thread works in. */
 typedef struct sae_update_scratch {
@@ -52,6 +52,7 @@ typedef struct sae_update_scratch {
     float *sums;        /* [SAE_LATENT_GROUP, 2, SAE_SLICE] */
     sae_entry *entries; /* [SAE_LATENT_GROUP·rows], touched only where codes are dense */
     int32_t *starts;    /* [rows + 1] */
+    int32_t *latents;   /* [SAE_LATENT_CHUNK] */
 } sae_update_scratch;
 
 sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t rows, sae_error *err);

@@ -20,7 +20,8 @@ sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t ro
     s.sums = sae_alloc(SAE_LATENT_GROUP * 2 * SAE_SLICE, sizeof *s.sums);
     s.entries = sae_alloc((size_t)rows * SAE_LATENT_GROUP, sizeof *s.entries);
     s.starts = sae_alloc((size_t)rows + 1, sizeof *s.starts);
-    if (!s.gradients || !s.bias || !s.sums || !s.entries || !s.starts) {
+    s.latents = sae_alloc(SAE_LATENT_CHUNK, sizeof *s.latents);
+    if (!s.gradients || !s.bias || !s.sums || !s.entries || !s.starts || !s.latents) {
         sae_update_scratch_clear(&s);
         return sae_fail_memory(err, "gradients", (size_t)rows * SAE_LATENT_GROUP * sizeof *s.entries);
     }
@@ -35,6 +36,7 @@ void sae_update_scratch_clear(sae_update_scratch *s)
     sae_free(s->sums);
     sae_free(s->entries);
     sae_free(s->starts);
+    sae_free(s->latents);
     *s = (sae_update_scratch){0};
 }
 
@@ -48,26 +50,44 @@ static void gather_sparse(const sae_update *u, const sae_ops *ops, const sae_upd
     }
 }
 
-/* The group's codes by row, latents ascending within a row: a counting sort. */
-static int64_t sort_by_row(const sae_update *u, const sae_update_term *term, int64_t first, int64_t count,
+static int64_t codes_of(const sae_update_term *term, int64_t latent)
+{
+    return term->codes->offsets[latent + 1] - term->codes->offsets[latent];
+}
+
+void sae_gradient_order(const sae_update *u, int64_t first, int64_t end, int32_t *latents)
+{
+    int64_t at = 0;
+    for (int many = 1; many >= 0; many--)
+        for (int64_t i = first; i < end; i++) {
+            int64_t codes = 0;
+            for (int t = 0; t < u->n_terms; t++) codes += codes_of(&u->terms[t], i);
+            if ((codes > u->rows / 32) == many) latents[at++] = (int32_t)i;
+        }
+}
+
+/* The group's codes by row, in the group's order within a row: a counting sort. */
+static int64_t sort_by_row(const sae_update *u, const sae_update_term *term, const int32_t *latents, int64_t count,
                            sae_update_scratch *s)
 {
     const sae_by_latent *codes = term->codes;
-    int64_t begin = codes->offsets[first], end = codes->offsets[first + count];
     memset(s->starts, 0, (size_t)(u->rows + 1) * sizeof *s->starts);
-    for (int64_t j = begin; j < end; j++) s->starts[codes->row[j] + 1]++;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = codes->offsets[latents[i]]; j < codes->offsets[latents[i] + 1]; j++)
+            s->starts[codes->row[j] + 1]++;
     for (int64_t b = 0; b < u->rows; b++) s->starts[b + 1] += s->starts[b];
-    for (int64_t slot = 0; slot < count; slot++)
-        for (int64_t j = codes->offsets[first + slot]; j < codes->offsets[first + slot + 1]; j++)
+    int64_t entries = s->starts[u->rows];
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = codes->offsets[latents[i]]; j < codes->offsets[latents[i] + 1]; j++)
             s->entries[s->starts[codes->row[j]]++] =
-                (sae_entry){codes->row[j], (int32_t)slot, -term->scale * codes->f[j], -term->scale * codes->slope[j]};
-    return end - begin;
+                (sae_entry){codes->row[j], (int32_t)i, -term->scale * codes->f[j], -term->scale * codes->slope[j]};
+    return entries;
 }
 
-static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_update_term *term, int64_t first,
+static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_update_term *term, const int32_t *latents,
                          int64_t count, sae_update_scratch *s)
 {
-    int64_t d = u->d, entries = sort_by_row(u, term, first, count, s);
+    int64_t d = u->d, entries = sort_by_row(u, term, latents, count, s);
     for (int64_t j = 0; j < d; j += SAE_SLICE) {
         int64_t width = d - j < SAE_SLICE ? d - j : SAE_SLICE;
         for (int64_t row = 0; row < 2 * count; row++)
@@ -78,7 +98,8 @@ static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_upda
     }
 }
 
-void sae_gradient_rows(const sae_update *u, const sae_ops *ops, int64_t first, int64_t count, sae_update_scratch *s)
+void sae_gradient_rows(const sae_update *u, const sae_ops *ops, const int32_t *latents, int64_t count,
+                       sae_update_scratch *s)
 {
     int64_t d = u->d;
     memset(s->gradients, 0, (size_t)(2 * count * d) * sizeof *s->gradients);
@@ -86,19 +107,21 @@ void sae_gradient_rows(const sae_update *u, const sae_ops *ops, int64_t first, i
     for (int t = 0; t < u->n_terms; t++) {
         const sae_update_term *term = &u->terms[t];
         const int64_t *offsets = term->codes->offsets;
+        int64_t codes = 0;
+        for (int64_t i = 0; i < count; i++) codes += codes_of(term, latents[i]);
         /* every row about twice: from there on fetching it once pays */
-        bool dense = offsets[first + count] - offsets[first] >= 2 * u->rows;
-        if (dense) gather_dense(u, ops, term, first, count, s);
+        bool dense = codes >= 2 * u->rows;
+        if (dense) gather_dense(u, ops, term, latents, count, s);
         for (int64_t i = 0; i < count; i++) {
             float *g_dec = s->gradients + 2 * i * d;
-            if (!dense) gather_sparse(u, ops, term, first + i, g_dec, g_dec + d);
-            for (int64_t j = offsets[first + i]; j < offsets[first + i + 1]; j++)
+            if (!dense) gather_sparse(u, ops, term, latents[i], g_dec, g_dec + d);
+            for (int64_t j = offsets[latents[i]]; j < offsets[latents[i] + 1]; j++)
                 s->bias[i] += -term->scale * term->codes->slope[j];
         }
     }
     for (int64_t i = 0; i < count; i++) {
         float *g_dec = s->gradients + 2 * i * d;
-        const float *w = u->W_dec + (first + i) * d;
+        const float *w = u->W_dec + latents[i] * d;
         ops->axpy(d, -ops->dot(g_dec, w, d), w, g_dec);
     }
 }

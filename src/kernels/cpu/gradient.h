@@ -4,8 +4,12 @@
 
 #include "kernels/step.h"
 
-/* Gradient rows of latents first … first + count − 1 (count ≤ SAE_LATENT_GROUP) into the scratch: W_dec's with its part
- * along the decoder row taken away. */
-void sae_gradient_rows(const sae_update *u, const sae_ops *ops, int64_t first, int64_t count, sae_update_scratch *s);
+/* Gradient rows of `count` ≤ SAE_LATENT_GROUP latents into the scratch: W_dec's with its part along the decoder row
+ * taken away. */
+void sae_gradient_rows(const sae_update *u, const sae_ops *ops, const int32_t *latents, int64_t count,
+                       sae_update_scratch *s);
+
+/* Lists latents first … end − 1 with those first that are active on many rows, so that groups of them share rows. */
+void sae_gradient_order(const sae_update *u, int64_t first, int64_t end, int32_t *latents);
 
 #endif

@@ -12,20 +12,20 @@ static int64_t chunks_of(const sae_update *u)
 }
 
 /* What is done with the gradient rows of a group. Returns a number that is summed over the chunk. */
-typedef double (*group_fn)(const sae_update *u, const sae_ops *ops, float factor, int64_t first, int64_t count,
+typedef double (*group_fn)(const sae_update *u, const sae_ops *ops, float factor, const int32_t *latents, int64_t count,
                            sae_update_scratch *s);
 
-static double square_group(const sae_update *u, const sae_ops *ops, float factor, int64_t first, int64_t count,
+static double square_group(const sae_update *u, const sae_ops *ops, float factor, const int32_t *latents, int64_t count,
                            sae_update_scratch *s)
 {
     (void)factor;
-    (void)first;
+    (void)latents;
     double sum = ops->sum_squares(s->gradients, 2 * count * u->d);
     for (int64_t i = 0; i < count; i++) sum += (double)s->bias[i] * s->bias[i];
     return sum;
 }
 
-static double update_group(const sae_update *u, const sae_ops *ops, float factor, int64_t first, int64_t count,
+static double update_group(const sae_update *u, const sae_ops *ops, float factor, const int32_t *latents, int64_t count,
                            sae_update_scratch *s)
 {
     int64_t d = u->d;
@@ -33,14 +33,15 @@ static double update_group(const sae_update *u, const sae_ops *ops, float factor
         ops->scale(2 * count * d, factor, s->gradients);
         ops->scale(count, factor, s->bias);
     }
-    for (int64_t i = first; i < first + count; i++) {
-        float *w_enc = u->W_enc + i * d, *w_dec = u->W_dec + i * d, *g_dec = s->gradients + 2 * (i - first) * d;
+    for (int64_t g = 0; g < count; g++) {
+        int64_t i = latents[g];
+        float *w_enc = u->W_enc + i * d, *w_dec = u->W_dec + i * d, *g_dec = s->gradients + 2 * g * d;
         ops->adam(u->adam, d, g_dec + d, w_enc, u->m_W_enc + i * d, u->v_W_enc + i * d);
         ops->adam(u->adam, d, g_dec, w_dec, u->m_W_dec + i * d, u->v_W_dec + i * d);
+        ops->adam(u->adam, 1, &s->bias[g], u->b_enc + i, u->m_b_enc + i, u->v_b_enc + i);
         ops->scale(d, 1 / sqrtf(ops->dot(w_dec, w_dec, d)), w_dec);
         u->w_norm[i] = sae_norm_above(ops, w_enc, d);
     }
-    ops->adam(u->adam, count, s->bias, u->b_enc + first, u->m_b_enc + first, u->v_b_enc + first);
     return 0;
 }
 
@@ -52,15 +53,18 @@ static void for_groups(const sae_update *u, float factor, group_fn use)
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
         sae_update_scratch *s = &u->scratch[omp_get_thread_num()];
         float *bias_sum = u->bias_sums + chunk * d;
-        int64_t end = (chunk + 1) * SAE_LATENT_CHUNK < u->n ? (chunk + 1) * SAE_LATENT_CHUNK : u->n;
+        int64_t first = chunk * SAE_LATENT_CHUNK, rest = u->n - first;
+        int64_t latents = rest < SAE_LATENT_CHUNK ? rest : SAE_LATENT_CHUNK;
         double sum = 0;
         memset(bias_sum, 0, (size_t)d * sizeof *bias_sum);
-        for (int64_t first = chunk * SAE_LATENT_CHUNK; first < end; first += SAE_LATENT_GROUP) {
-            int64_t count = end - first < SAE_LATENT_GROUP ? end - first : SAE_LATENT_GROUP;
-            sae_gradient_rows(u, ops, first, count, s);
+        sae_gradient_order(u, first, first + latents, s->latents);
+        for (int64_t at = 0; at < latents; at += SAE_LATENT_GROUP) {
+            const int32_t *group = s->latents + at;
+            int64_t count = latents - at < SAE_LATENT_GROUP ? latents - at : SAE_LATENT_GROUP;
+            sae_gradient_rows(u, ops, group, count, s);
             for (int64_t i = 0; i < count; i++)
-                if (s->bias[i] != 0) ops->axpy(d, s->bias[i], u->W_enc + (first + i) * d, bias_sum);
-            sum += use(u, ops, factor, first, count, s);
+                if (s->bias[i] != 0) ops->axpy(d, s->bias[i], u->W_enc + group[i] * d, bias_sum);
+            sum += use(u, ops, factor, group, count, s);
         }
         u->chunk_squares[chunk] = sum;
     }
