@@ -4,6 +4,12 @@ install(TARGETS sae_static sae_shared
 install(TARGETS sae RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/sae DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
+# Named directly: Requires.private would ask for what these libraries themselves were linked with (gfortran, …), which
+# programs that use the shared ones do not need.
+list(JOIN BLAS_LDFLAGS " " SAE_LIBS_PRIVATE)
+foreach(flags IN LISTS JANSSON_LDFLAGS PCRE2_LDFLAGS)
+  string(APPEND SAE_LIBS_PRIVATE " ${flags}")
+endforeach()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/libsae.pc.in ${PROJECT_BINARY_DIR}/libsae.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/libsae.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -40,7 +40,7 @@ run "$sae" harvest --model $model --hook $hook --text "$held_out" "${split[@]}" 
     --out "$out/acts-held-out"
 
 say "2. Training: three sparse autoencoders (SAEs) of different width, at once"
-run "$sae" train --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 1024 \
+run "$sae" train --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 1024 --tokens 2M \
     --out "$out/saes"
 
 say "3. Evaluation: on text that was not trained on, and what the model loses when it reads reconstructions"

@@ -10,6 +10,7 @@ works "${train[@]}" --width 64 --k 4 --out one --json
 has_keys out tokens steps seconds resumed_from saes.0.path saes.0.arch saes.0.n saes.0.k saes.0.theta \
     saes.0.thetas.calibrated.theta saes.0.thetas.running.l0 saes.0.held_out.tokens saes.0.held_out.l0 \
     saes.0.held_out.mse saes.0.held_out.fvu saes.0.held_out.dead
+cp out.txt whole.json
 equals "path of one SAE" "$(value saes.0.path)" one
 equals "not resumed" "$(value resumed_from)" null
 checks=$((checks + 1))
@@ -36,10 +37,16 @@ works "${train[@]}" --arch batchtopk --width 64 --k 4 --seed 2 --out alone --thr
 same alone/sae_weights.safetensors grid/batchtopk-64-k4-s2/sae_weights.safetensors
 same alone/metrics.jsonl grid/batchtopk-64-k4-s2/metrics.jsonl
 
-# from the running model: the same rows
+# from the running model
 works "$sae" train --model "$model" --layer 4 --text text.txt --max-tokens 8k --batch 256 --held-out 0.1 --width 64 --k 4 \
-    --out running
-same running/sae_weights.safetensors one/sae_weights.safetensors
+    --out running --json
+equals "steps of the running model" "$(value steps)" "$(value steps whole.json)"
+works "$sae" eval running --acts acts --json
+fvu=$(value saes.0.fvu)
+works "$sae" eval one --acts acts --json
+checks=$((checks + 1))
+awk -v a="$fvu" -v b="$(value saes.0.fvu)" 'BEGIN { exit !(a > 0 && a < 1.1 * b && b < 1.1 * a) }' ||
+    fail "trained on the running model: FVU $fvu; on the same activations from disk: $(value saes.0.fvu)"
 
 # refused before anything is written
 rejects 2 'width.*0' "${train[@]}" --width 0 --k 4 --out new
@@ -67,8 +74,8 @@ rejects 1 'nojson' "$sae" train --acts nojson --width 64 --k 4 --out new
     printf '\x00\x00\xc0\x7f'
     for i in 10 11 12 13 14 15; do printf '\x00\x00\x00\x40'; done
 } >nan.npy
-rejects 1 'nan\.npy.*row 2' "$sae" train --acts nan.npy --width 4 --k 1 --batch 2 --held-out 0 --out new
-absent new
+rejects 1 'nan\.npy.*row 2' "$sae" train --acts nan.npy --width 4 --k 1 --batch 2 --held-out 0 --out nan
+equals "files of a run that could not start" "$(find nan -type f)" ""
 
 # a directory that holds a run
 rejects 1 'one .*--force' "${train[@]}" --width 64 --k 4 --out one
