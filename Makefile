@@ -11,7 +11,7 @@ COMPILER := -DCMAKE_C_COMPILER=$(CC)
 endif
 
 # The jobs of CMake's own make are not this make's.
-CMAKE_BUILD = MAKEFLAGS= cmake --build $(1) --parallel $(JOBS)
+CMAKE_BUILD = MAKEFLAGS=--no-print-directory cmake --build $(1) --parallel $(JOBS)
 
 .PHONY: all help deps test demo bench bench-peers install asan format clean
 
