@@ -124,10 +124,12 @@ const sae_option *sae_option_find(const sae_option *table, size_t count, const c
 /* The shortest of %.15g, %.16g and %.17g that reads back as the same number. */
 static void print_float(double value, char *out, size_t size)
 {
+    char text[40];
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, size, "%.*g", digits, value);
-        if (strtod(out, NULL) == value) return;
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
     }
+    snprintf(out, size, "%s", text);
 }
 
 static void print_files(const char *const *files, char *out, size_t size)
