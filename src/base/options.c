@@ -143,6 +143,20 @@ static void print_files(const char *const *files, char *out, size_t size)
     }
 }
 
+/* Word `index` of "a|b|c", cut to size. */
+static void copy_choice(const char *choices, int index, char *out, size_t size)
+{
+    for (; index > 0 && *choices; index--) {
+        choices += strcspn(choices, "|");
+        if (*choices) choices++;
+    }
+    size_t length = strcspn(choices, "|");
+    if (size == 0) return;
+    if (length >= size) length = size - 1;
+    memcpy(out, choices, length);
+    out[length] = 0;
+}
+
 void sae_option_get(const sae_option *option, const void *config, char *out, size_t size)
 {
     const void *at = (const char *)config + option->offset;
@@ -164,15 +178,9 @@ void sae_option_get(const sae_option *option, const void *config, char *out, siz
         else
             print_float(*(const double *)at, out, size);
         return;
-    case SAE_OPT_CHOICE: {
-        const char *p = option->choices;
-        for (int i = *(const int *)at; i > 0 && *p; i--) {
-            p += strcspn(p, "|");
-            if (*p) p++;
-        }
-        snprintf(out, size, "%.*s", (int)strcspn(p, "|"), p);
+    case SAE_OPT_CHOICE:
+        copy_choice(option->choices, *(const int *)at, out, size);
         return;
-    }
     case SAE_OPT_STRING:
     case SAE_OPT_LIST:
         text = *(const char *const *)at;
