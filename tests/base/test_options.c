@@ -1,4 +1,4 @@
-/* Option tables: what is taken, what is refused and in which words, and that a value printed is read back. */
+/* Option tables: what is read, what is refused and with which words, and values written back. */
 #include "testing.h"
 
 #include <sae/options.h>
@@ -7,101 +7,150 @@
 
 typedef struct config {
     bool flag, on_off;
-    int64_t count;
-    double share;
-    const char *text;
+    int64_t number, zero_is_all;
+    double real, clip;
+    const char *text, *list;
     int choice;
+    const char *const *files;
 } config;
 
+#define AT(field) offsetof(config, field)
 static const sae_option table[] = {
-    {"flag", SAE_OPT_BOOL, offsetof(config, flag), NULL, NULL, 0, -1, NULL, NULL, "a flag"},
-    {"on-off", SAE_OPT_ON_OFF, offsetof(config, on_off), NULL, NULL, 0, -1, NULL, NULL, "a switch"},
-    {"count", SAE_OPT_INT, offsetof(config, count), "N", NULL, 1, 5000000, NULL, "off", "a number"},
-    {"share", SAE_OPT_FLOAT, offsetof(config, share), "F", NULL, 0, 1, NULL, "off", "a share"},
-    {"text", SAE_OPT_STRING, offsetof(config, text), "T", NULL, 0, -1, NULL, NULL, "a text"},
-    {"choice", SAE_OPT_CHOICE, offsetof(config, choice), "C", NULL, 0, -1, "red|green|blue", NULL, "a choice"},
+    {"flag", SAE_OPT_BOOL, AT(flag), NULL, NULL, 0, -1, NULL, NULL, "a flag"},
+    {"on-off", SAE_OPT_ON_OFF, AT(on_off), NULL, NULL, 0, -1, NULL, NULL, "a switch"},
+    {"number", SAE_OPT_INT, AT(number), "N", NULL, -5, 5000000, NULL, NULL, "a number"},
+    {"tokens", SAE_OPT_INT, AT(zero_is_all), "N", NULL, 1, 1e15, NULL, "all", "tokens"},
+    {"real", SAE_OPT_FLOAT, AT(real), "F", NULL, 0, -1, NULL, NULL, "unbounded"},
+    {"clip", SAE_OPT_FLOAT, AT(clip), "F", NULL, 0, 10, NULL, "off", "bounded"},
+    {"text", SAE_OPT_STRING, AT(text), "STR", NULL, 0, -1, NULL, NULL, "text"},
+    {"list", SAE_OPT_LIST, AT(list), "A,B", NULL, 0, -1, NULL, NULL, "list"},
+    {"choice", SAE_OPT_CHOICE, AT(choice), NULL, NULL, 0, -1, "red|green|blue", NULL, "a colour"},
+    {"files", SAE_OPT_FILES, AT(files), "FILE", NULL, 0, -1, NULL, NULL, "files"},
 };
-enum { OPTIONS = sizeof table / sizeof *table };
 
-static const sae_option *named(const char *name)
+static const sae_option *option(const char *name)
 {
-    const sae_option *option = sae_option_find(table, OPTIONS, name);
-    assert_non_null(option);
-    return option;
+    const sae_option *found = sae_option_find(table, sizeof table / sizeof *table, name);
+    assert_non_null(found);
+    return found;
 }
 
-static void taken(void **state)
+static void set(config *c, const char *name, const char *text)
+{
+    sae_error err = {0};
+    if (sae_option_set(option(name), c, text, &err) != SAE_OK) fail_msg("%s", err.message);
+}
+
+/* Refused as a wrong argument, in a sentence that has `words`, with the field as it was. */
+static void refused(const char *name, const char *text, const char *words)
+{
+    config c = {.number = 7, .real = 7, .clip = 7, .choice = 1, .zero_is_all = 7}, before = c;
+    sae_error err = {0};
+    assert_int_equal(sae_option_set(option(name), &c, text, &err), SAE_E_ARG);
+    assert_int_equal(err.status, SAE_E_ARG);
+    if (!strstr(err.message, words)) fail_msg("\"%s\" does not say \"%s\"", err.message, words);
+    assert_memory_equal(&c, &before, sizeof c);
+}
+
+static void test_numbers(void **state)
 {
     (void)state;
     config c = {0};
-    const char *const given[][2] = {{"flag", ""},       {"on-off", "on"}, {"count", "2k"},
-                                    {"share", "0.125"}, {"text", "abc"},  {"choice", "green"}};
-    for (int i = 0; i < OPTIONS; i++)
-        assert_int_equal(sae_option_set(named(given[i][0]), &c, given[i][1], NULL), SAE_OK);
-    assert_true(c.flag && c.on_off);
-    assert_int_equal(c.count, 2000);
-    assert_true(c.share == 0.125);
-    assert_string_equal(c.text, "abc");
-    assert_int_equal(c.choice, 1);
-    const char *const printed[] = {"on", "on", "2000", "0.125", "abc", "green"};
-    for (int i = 0; i < OPTIONS; i++) {
-        char text[64];
-        sae_option_get(&table[i], &c, text, sizeof text);
-        assert_string_equal(text, printed[i]);
-    }
-    assert_int_equal(sae_option_set(named("on-off"), &c, "off", NULL), SAE_OK);
-    assert_int_equal(sae_option_set(named("count"), &c, "off", NULL), SAE_OK);
-    assert_int_equal(sae_option_set(named("share"), &c, "off", NULL), SAE_OK);
-    assert_true(!c.on_off && c.count == 0 && c.share == 0);
-    assert_int_equal(sae_option_set(named("count"), &c, "5M", NULL), SAE_OK);
-    assert_int_equal(c.count, 5000000);
+    set(&c, "number", "-5");
+    assert_int_equal(c.number, -5);
+    set(&c, "number", "12k");
+    assert_int_equal(c.number, 12000);
+    set(&c, "number", "3M");
+    assert_int_equal(c.number, 3000000);
+    set(&c, "tokens", "2G");
+    assert_int_equal(c.zero_is_all, 2000000000);
+    set(&c, "tokens", "all");
+    assert_int_equal(c.zero_is_all, 0);
+    refused("number", "", "whole number");
+    refused("number", "1.5", "not \"1.5\"");
+    refused("number", "5 ", "not \"5 \"");
+    refused("number", "1kk", "not \"1kk\"");
+    refused("number", "99999999999999999999", "whole number");
+    refused("number", "9223372036854775807G", "whole number");
+    refused("number", "6M", "--number is 6000000; it must be from -5 to 5000000");
+    refused("tokens", "0", "it must be from 1");
+    refused("number", "all", "whole number");
 }
 
-static void refused(void **state)
+static void test_reals(void **state)
 {
     (void)state;
-    const char *const bad[][3] = {
-        {"on-off", "yes", "off on"},
-        {"count", "0", "from 1 to 5000000"},
-        {"count", "5000001", "from 1"},
-        {"count", "1.5", "whole number"},
-        {"count", "", "whole number"},
-        {"count", "9223372036854775807k", "whole"},
-        {"count", "12x", "whole number"},
-        {"share", "1.01", "from 0 to 1"},
-        {"share", "nan", "a number"},
-        {"share", "inf", "a number"},
-        {"share", "0.1.2", "a number"},
-        {"text", "", "empty"},
-        {"choice", "gree", "red green blue"},
-        {"choice", "", "red green blue"},
-        {"choice", "red|green", "red green blue"},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        config before = {.count = 7, .share = 0.5, .choice = 2, .text = "old"}, c = before;
-        sae_error err;
-        assert_int_equal(sae_option_set(named(bad[i][0]), &c, bad[i][1], &err), SAE_E_ARG);
-        if (!strstr(err.message, bad[i][2]) || !strstr(err.message, bad[i][0]))
-            fail_msg("--%s \"%s\": %s", bad[i][0], bad[i][1], err.message);
-        assert_memory_equal(&c, &before, sizeof c);
-    }
-    assert_null(sae_option_find(table, OPTIONS, "cou"));
+    config c = {0};
+    set(&c, "real", "-1e-3");
+    assert_true(c.real == -1e-3);
+    set(&c, "clip", "2.5");
+    set(&c, "clip", "off");
+    assert_true(c.clip == 0);
+    refused("real", "nan", "not \"nan\"");
+    refused("real", "inf", "not \"inf\"");
+    refused("real", "1e999", "not \"1e999\"");
+    refused("real", "1x", "takes a number");
+    refused("clip", "11", "it must be from 0 to 10");
 }
 
-static void cut_to_size(void **state)
+static void test_words(void **state)
 {
     (void)state;
-    config c = {.choice = 2, .text = "a long text"};
-    char text[4];
-    sae_option_get(named("choice"), &c, text, sizeof text);
-    assert_string_equal(text, "blu");
-    sae_option_get(named("text"), &c, text, sizeof text);
-    assert_string_equal(text, "a l");
+    config c = {0};
+    set(&c, "flag", "");
+    assert_true(c.flag);
+    set(&c, "on-off", "on");
+    assert_true(c.on_off);
+    set(&c, "on-off", "off");
+    assert_false(c.on_off);
+    set(&c, "choice", "blue");
+    assert_int_equal(c.choice, 2);
+    set(&c, "text", "some text");
+    assert_string_equal(c.text, "some text");
+    refused("on-off", "yes", "one of: off on");
+    refused("choice", "gree", "it must be one of: red green blue");
+    refused("choice", "red|green", "must be one of");
+    refused("choice", "", "must be one of");
+    refused("text", "", "--text is empty");
+    refused("files", "a", "list of files");
+    assert_null(sae_option_find(table, sizeof table / sizeof *table, "fla"));
+}
+
+static void written(const char *name, const config *c, const char *wanted)
+{
+    char text[64];
+    sae_option_get(option(name), c, text, sizeof text);
+    assert_string_equal(text, wanted);
+}
+
+static void test_written_back(void **state)
+{
+    (void)state;
+    const char *files[] = {"a.txt", "b.txt", NULL};
+    config c = {.number = -3, .real = 0.1, .clip = 0, .choice = 1, .list = "1,2", .files = files};
+    written("flag", &c, "off");
+    written("number", &c, "-3");
+    written("tokens", &c, "all");
+    written("real", &c, "0.1");
+    written("clip", &c, "off");
+    written("text", &c, "");
+    written("list", &c, "1,2");
+    written("choice", &c, "green");
+    written("files", &c, "a.txt b.txt");
+    c.real = 1.0 / 3;
+    written("real", &c, "0.3333333333333333");
+    char small[4];
+    sae_option_get(option("files"), &c, small, sizeof small);
+    assert_string_equal(small, "a.t");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(taken), cmocka_unit_test(refused),
-                                       cmocka_unit_test(cut_to_size)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_reals),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_written_back),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

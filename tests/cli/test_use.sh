@@ -111,6 +111,11 @@ equals kind "$(value kind)" safetensors
 equals "a tensor's type" "$(value tensors.0.dtype)" f32
 works "$sae" inspect $small
 matches out.txt '^  W_dec +f32 +\[64, 256\]$'
+# a name that is no UTF-8 and needs escaping still gives valid JSON
+odd=$'odd \xff "name"\n\\.safetensors'
+cp $small/sae_weights.safetensors "$odd"
+works "$sae" inspect "$odd" --json
+equals "an odd name" "$(value path)" $'odd \xef\xbf\xbd "name"\n\\.safetensors'
 rejects 1 'cannot open nosuch' "$sae" inspect nosuch
 rejects 1 'holds none of acts.json' "$sae" inspect .
 rejects 1 'text\.txt' "$sae" inspect text.txt
