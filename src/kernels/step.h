@@ -8,9 +8,10 @@
 #include <stdbool.h>
 
 /* e [rows, d] = target − Σ_i f_i W_dec,i over each row's codes; slope[j] = e_b·W_dec,i for code j of row b (the
- * gradient of ½‖e_b‖² with respect to f, negated). row_square[b] = ‖e_b‖². */
-void sae_residual(const sae_codes *codes, const float *target, const float *W_dec, int64_t d, float *e, float *slope,
-                  double *row_square, int threads);
+ * gradient of ½‖e_b‖² with respect to f, negated). row_square[b] = ‖e_b‖². `subset` [n_subset], ascending: the only
+ * latents that the codes have, of which rows share many (AuxK); NULL: any. The bits do not depend on it. */
+void sae_residual(const sae_codes *codes, const int32_t *subset, int64_t n_subset, const float *target,
+                  const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads);
 
 /* sums[j] = Σ_b e[b, j] in a fixed order; scratch [⌈rows/64⌉, d]. */
 void sae_column_sums(const float *e, int64_t rows, int64_t d, double *scratch, double *sums, int threads);

@@ -278,7 +278,8 @@ static sae_status aux_loss(sae_trainer *w, sae_training *t, const float *c, doub
     job.k = shared->k_aux < n_dead ? shared->k_aux : n_dead;
     sae_status status = sae_encode(w->encoder, &job, &t->aux_hint, w->aux_codes, &stats, err);
     if (status != SAE_OK) return status;
-    sae_residual(w->aux_codes, w->e, t->p.W_dec, t->d, w->e_aux, w->aux_slope, w->row_square, w->threads);
+    sae_residual(w->aux_codes, w->dead, n_dead, w->e, t->p.W_dec, t->d, w->e_aux, w->aux_slope, w->row_square,
+                 w->threads);
     sae_by_latent_fill(&w->aux_by_latent, t->n, w->aux_codes, w->aux_slope, w->threads);
     double unit = 1, rows = (double)w->batch;
     if (shared->aux_norm == SAE_AUX_VARIANCE) unit = centred_square(w, w->e, main_square) / rows;
@@ -407,7 +408,7 @@ static sae_status step_one(sae_trainer *w, sae_training *t, const float *x, floa
     m->select_seconds = stats.select_seconds;
     m->encode_seconds = lap(&clock) - stats.select_seconds;
 
-    sae_residual(w->codes, c, t->p.W_dec, t->d, w->e, w->slope, w->row_square, w->threads);
+    sae_residual(w->codes, NULL, 0, c, t->p.W_dec, t->d, w->e, w->slope, w->row_square, w->threads);
     sae_by_latent_fill(&w->by_latent, t->n, w->codes, w->slope, w->threads);
     double square = sum_of(w->row_square, w->batch);
     m->decode_seconds = lap(&clock);

@@ -5,26 +5,65 @@
 
 #include <string.h>
 
-void sae_residual(const sae_codes *codes, const float *target, const float *W_dec, int64_t d, float *e, float *slope,
-                  double *row_square, int threads)
+/* y −= Σ f w over codes first … end − 1. */
+static void subtract(const sae_ops *ops, const sae_codes *codes, const float *W_dec, int64_t d, int64_t first,
+                     int64_t end, float *y)
+{
+    int64_t j = first;
+    for (; j + 2 <= end; j += 2)
+        ops->axpy2(d, -codes->values[j], W_dec + codes->latents[j] * d, -codes->values[j + 1],
+                   W_dec + codes->latents[j + 1] * d, y);
+    if (j < end) ops->axpy(d, -codes->values[j], W_dec + codes->latents[j] * d, y);
+}
+
+static void slopes(const sae_ops *ops, const sae_codes *codes, const float *W_dec, int64_t d, int64_t first,
+                   int64_t end, const float *y, float *slope)
+{
+    int64_t j = first;
+    for (; j + 4 <= end; j += 4) {
+        const float *w[4];
+        for (int g = 0; g < 4; g++) w[g] = W_dec + codes->latents[j + g] * d;
+        ops->dot4(y, w, d, slope + j);
+    }
+    for (; j < end; j++) slope[j] = ops->dot(y, W_dec + codes->latents[j] * d, d);
+}
+
+/* Rows are worked on in blocks, and a block's codes in ranges of latents, so that a range's decoder rows stay in the
+ * second cache while the block's rows take turns with them. Without a subset: one range with all latents, row by
+ * row. Each row's codes are used in their order either way. */
+enum { BLOCK_ROWS = 64, RANGE_LATENTS = 64 };
+
+void sae_residual(const sae_codes *codes, const int32_t *subset, int64_t n_subset, const float *target,
+                  const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads)
 {
     const sae_ops *ops = sae_ops_best();
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
-    for (int64_t b = 0; b < codes->rows; b++) {
-        int64_t first = codes->row_offsets[b], end = codes->row_offsets[b + 1], j = first;
-        float *y = e + b * d;
-        memcpy(y, target + b * d, (size_t)d * sizeof(float));
-        for (; j + 2 <= end; j += 2)
-            ops->axpy2(d, -codes->values[j], W_dec + codes->latents[j] * d, -codes->values[j + 1],
-                       W_dec + codes->latents[j + 1] * d, y);
-        if (j < end) ops->axpy(d, -codes->values[j], W_dec + codes->latents[j] * d, y);
-        for (j = first; j + 4 <= end; j += 4) {
-            const float *w[4];
-            for (int g = 0; g < 4; g++) w[g] = W_dec + codes->latents[j + g] * d;
-            ops->dot4(y, w, d, slope + j);
+    int64_t size = subset ? BLOCK_ROWS : 1, blocks = (codes->rows + size - 1) / size;
+    int64_t ranges = subset ? (n_subset + RANGE_LATENTS - 1) / RANGE_LATENTS : 1;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, subset ? 1 : 16)
+    for (int64_t block = 0; block < blocks; block++) {
+        int64_t first = block * size, rows = codes->rows - first < size ? codes->rows - first : size;
+        int64_t at[BLOCK_ROWS];
+        memcpy(e + first * d, target + first * d, (size_t)(rows * d) * sizeof(float));
+        for (int pass = 0; pass < 2; pass++) {
+            for (int64_t b = 0; b < rows; b++) at[b] = codes->row_offsets[first + b];
+            for (int64_t range = 0; range < ranges; range++) {
+                bool last = range + 1 == ranges;
+                int32_t limit = last ? INT32_MAX : subset[(range + 1) * RANGE_LATENTS];
+                for (int64_t b = 0; b < rows; b++) {
+                    int64_t begin = at[b], end = codes->row_offsets[first + b + 1];
+                    if (!last)
+                        for (end = begin; end < codes->row_offsets[first + b + 1] && codes->latents[end] < limit;)
+                            end++;
+                    at[b] = end;
+                    float *y = e + (first + b) * d;
+                    if (pass == 0)
+                        subtract(ops, codes, W_dec, d, begin, end, y);
+                    else
+                        slopes(ops, codes, W_dec, d, begin, end, y, slope);
+                }
+            }
         }
-        for (; j < end; j++) slope[j] = ops->dot(y, W_dec + codes->latents[j] * d, d);
-        row_square[b] = ops->sum_squares(y, d);
+        for (int64_t b = first; b < first + rows; b++) row_square[b] = ops->sum_squares(e + b * d, d);
     }
 }
 

@@ -77,38 +77,47 @@ static void axpy2(int64_t d, float a, const float *x, float b, const float *w, f
     for (; j < d; j++) y[j] = (y[j] + a * x[j]) + b * w[j];
 }
 
-/* y += a·x, whole vectors only. */
-static inline void axpy_vectors(int vectors, float a, const float *x, float *y)
-{
-    vf va = vf_set(a);
-    for (int v = 0; v < vectors; v++)
-        vf_store(y + v * SAE_WIDTH, vf_load(y + v * SAE_WIDTH) + va * vf_load(x + v * SAE_WIDTH));
-}
-
-#define AHEAD 6 /* entries between asking for a row and using it: the time of a fetch from the last cache */
+#define BLOCK (4 * SAE_WIDTH) /* floats of a row that stay in registers while its entries use them */
 
 static inline void prefetch_slice(const float *x)
 {
     for (int j = 0; j < SAE_SLICE; j += 16) __builtin_prefetch(x + j);
 }
 
+/* sums[slot] += f·x, sums[slot + 1] += g·w over one block, for entries of one row. */
+static inline void add_block(const sae_entry *entries, int64_t count, const float *x, const float *w, float *sums)
+{
+    vf e[4], c[4];
+    for (int v = 0; v < 4; v++) {
+        e[v] = vf_load(x + v * SAE_WIDTH);
+        c[v] = vf_load(w + v * SAE_WIDTH);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        float *dec = sums + (int64_t)entries[i].slot * 2 * SAE_SLICE, *enc = dec + SAE_SLICE;
+        vf f = vf_set(entries[i].f), g = vf_set(entries[i].g);
+        for (int v = 0; v < 4; v++) {
+            vf_store(dec + v * SAE_WIDTH, vf_load(dec + v * SAE_WIDTH) + f * e[v]);
+            vf_store(enc + v * SAE_WIDTH, vf_load(enc + v * SAE_WIDTH) + g * c[v]);
+        }
+    }
+}
+
 static void gather(int64_t count, const sae_entry *entries, const float *e, const float *c, int64_t stride,
                    int64_t width, float *sums)
 {
-    for (int64_t i = 0; i < count; i++) {
-        const sae_entry *at = &entries[i];
-        const float *x = e + at->row * stride, *w = c + at->row * stride;
-        float *dec = sums + (int64_t)at->slot * 2 * SAE_SLICE, *enc = dec + SAE_SLICE;
-        if (i + AHEAD < count && entries[i + AHEAD].row != entries[i + AHEAD - 1].row) {
-            prefetch_slice(e + entries[i + AHEAD].row * stride);
-            prefetch_slice(c + entries[i + AHEAD].row * stride);
+    for (int64_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && entries[end].row == entries[i].row;) end++;
+        const float *x = e + entries[i].row * stride, *w = c + entries[i].row * stride;
+        if (end < count) {
+            prefetch_slice(e + entries[end].row * stride);
+            prefetch_slice(c + entries[end].row * stride);
         }
-        if (width == SAE_SLICE) {
-            axpy_vectors(SAE_SLICE / SAE_WIDTH, at->f, x, dec);
-            axpy_vectors(SAE_SLICE / SAE_WIDTH, at->g, w, enc);
-        } else {
-            axpy(width, at->f, x, dec);
-            axpy(width, at->g, w, enc);
+        int64_t j = 0;
+        for (; j + BLOCK <= width; j += BLOCK) add_block(entries + i, end - i, x + j, w + j, sums + j);
+        for (int64_t k = i; j < width && k < end; k++) {
+            float *dec = sums + (int64_t)entries[k].slot * 2 * SAE_SLICE + j;
+            axpy(width - j, entries[k].f, x + j, dec);
+            axpy(width - j, entries[k].g, w + j, dec + SAE_SLICE);
         }
     }
 }
