@@ -13,7 +13,7 @@ endif
 # The jobs of CMake's own make are not this make's.
 CMAKE_BUILD = MAKEFLAGS=--no-print-directory cmake --build $(1) --parallel $(JOBS)
 
-.PHONY: all help deps test demo bench bench-peers install asan format clean
+.PHONY: all help deps test demo bench bench-peers bench-quality install asan format clean
 
 all:
 	@scripts/deps.sh build
@@ -27,6 +27,7 @@ help:
 	@echo "make demo          text to compared SAEs in a few minutes; TEXT=FILE uses your text"
 	@echo "make bench         measure speed on this machine; writes build/bench.json"
 	@echo "make bench-peers   the same step in PyTorch and other packages (makes a Python environment)"
+	@echo "make bench-quality FVU of trained SAEs beside plain PyTorch's, on the demo's activations (minutes)"
 	@echo "make install       PREFIX=$(PREFIX), DESTDIR="
 	@echo "make asan          the tests with address and undefined-behaviour sanitizers"
 	@echo "make format        clang-format-14 over the sources"
@@ -52,7 +53,10 @@ bench: all
 	@echo "Wrote $(BUILD)/bench.json"
 
 bench-peers: all
-	@SAE=$(BUILD)/sae bench/peers.sh
+	@bench/peers/run.sh $(BUILD)
+
+bench-quality: all
+	@bench/quality/run.sh $(BUILD)
 
 install: all
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
