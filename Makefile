@@ -47,8 +47,12 @@ demo: all
 	@[ -n "$(TEXT)" ] || scripts/deps.sh demo
 	@TEXT="$(TEXT)" SAE=$(BUILD)/sae OUT=$(BUILD)/demo demo/run.sh
 
-bench: all
-	@$(BUILD)/sae bench --json >$(BUILD)/bench.json.part
+$(BUILD)/demo/held-out.txt:
+	@scripts/deps.sh demo
+	@demo/text.sh $(BUILD)/demo
+
+bench: all $(BUILD)/demo/held-out.txt
+	@$(BUILD)/sae bench --model demo/model --text $(BUILD)/demo/text.txt --split %%%% --json >$(BUILD)/bench.json.part
 	@mv $(BUILD)/bench.json.part $(BUILD)/bench.json
 	@echo "Wrote $(BUILD)/bench.json"
 

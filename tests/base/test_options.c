@@ -142,6 +142,8 @@ static void test_written_back(void **state)
     char small[4];
     sae_option_get(option("files"), &c, small, sizeof small);
     assert_string_equal(small, "a.t");
+    sae_option_get(option("choice"), &c, small, sizeof small);
+    assert_string_equal(small, "gre");
 }
 
 int main(void)

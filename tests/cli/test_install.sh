@@ -35,12 +35,14 @@ END
 configured=$(sed -n 's/^prefix=//p' "$pc")
 sed "s|$configured|$prefix|g" "$pc" >libsae.pc
 export PKG_CONFIG_PATH=$tmp
+# the library's own compiler: the option that brings OpenMP is the compiler's
+cc=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
 # shellcheck disable=SC2046
-works cc -Wall -Wextra -Werror use.c $(pkg-config --cflags --libs libsae) -Wl,-rpath,"$lib" -o shared
+works "$cc" -Wall -Wextra -Werror use.c $(pkg-config --cflags --libs libsae) -Wl,-rpath,"$lib" -o shared
 works ./shared
 equals "version of the shared library" "$(cat out.txt)" "$version"
 # shellcheck disable=SC2046
-works cc use.c $(pkg-config --cflags libsae) -Wl,-Bstatic -L"$lib" -lsae -Wl,-Bdynamic $(pkg-config --static --libs libsae) \
+works "$cc" use.c $(pkg-config --cflags libsae) -Wl,-Bstatic -L"$lib" -lsae -Wl,-Bdynamic $(pkg-config --static --libs libsae) \
     -o static
 works ./static
 checks=$((checks + 1))
