@@ -42,8 +42,7 @@ works "$cc" -Wall -Wextra -Werror use.c $(pkg-config --cflags --libs libsae) -Wl
 works ./shared
 equals "version of the shared library" "$(cat out.txt)" "$version"
 # shellcheck disable=SC2046
-works "$cc" use.c $(pkg-config --cflags libsae) -Wl,-Bstatic -L"$lib" -lsae -Wl,-Bdynamic $(pkg-config --static --libs libsae) \
-    -o static
+works "$cc" use.c $(pkg-config --cflags --static --libs libsae | sed 's/-lsae/-l:libsae.a/') -o static
 works ./static
 checks=$((checks + 1))
 if ldd static | grep -q libsae; then fail "the static library was not used"; fi
