@@ -2,6 +2,7 @@
 #include <sae/bench.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/rng.h"
@@ -29,10 +30,10 @@ static double block_flops(const shape *shapes, int64_t d, int64_t ctx)
 static double time_products(const shape *shapes, int64_t rows, const float *a, const float *b, float *c, int threads)
 {
     sae_blas_set_threads(threads);
-    double began = sae_bench_now();
+    double began = sae_now();
     for (int i = 0; i < 4; i++)
         sae_gemm_nn(rows, shapes[i].out, shapes[i].in, 1, a, shapes[i].in, b, shapes[i].out, 0, c, shapes[i].out);
-    double seconds = sae_bench_now() - began;
+    double seconds = sae_now() - began;
     sae_blas_set_threads(1);
     return seconds;
 }
@@ -61,9 +62,9 @@ sae_status sae_bench_gpt2(int64_t layers, int64_t d, int64_t heads, int64_t voca
     double *products = forward + repeats, *ratio = products + repeats;
     double flops = block_flops(shapes, d, ctx), product_flops = flops - 2.0 * (double)ctx * (double)d;
     for (int64_t r = -1; r < repeats; r++) { /* the first time warms up */
-        double began = sae_bench_now();
+        double began = sae_now();
         SAE_TRY(sae_lm_hooks(lm, tokens, batch, ctx, &hook, 1, false, &acts, env, err));
-        double seconds = sae_bench_now() - began;
+        double seconds = sae_now() - began;
         double plain = time_products(shapes, rows, a, lm->weights.layers[0].mlp_in.weight, c, sae_threads(env));
         sae_report_progress(env, "language model", "passes", (double)(r + 2), (double)(repeats + 1), "");
         if (sae_should_stop(env)) {

@@ -3,6 +3,7 @@
 #include <sae/train.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/rng.h"
@@ -108,12 +109,12 @@ enum { PIECE = 12288 };
 static double time_sgemm(const float *x, const float *W, int64_t batch, int64_t d, int64_t n, float *out, int threads)
 {
     sae_blas_set_threads(threads);
-    double began = sae_bench_now();
+    double began = sae_now();
     for (int64_t first = 0; first < n; first += PIECE) {
         int64_t count = n - first < PIECE ? n - first : PIECE;
         sae_gemm_nt(batch, count, d, 1, x, d, W + first * d, d, 0, out, count);
     }
-    double seconds = sae_bench_now() - began;
+    double seconds = sae_now() - began;
     sae_blas_set_threads(1);
     return seconds;
 }

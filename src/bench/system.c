@@ -1,4 +1,4 @@
-/* Clock, medians, memory and the machine's name. */
+/* Medians, memory and the machine's name. */
 #include <sae/bench.h>
 
 #include "bench/bench.h"
@@ -8,14 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-double sae_bench_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int ascending(const void *a, const void *b)
 {

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MIN_BATCH_TILES 16
@@ -25,13 +24,6 @@ typedef struct harvest {
     int32_t *positions;        /* [batch·ctx] */
     int64_t batch;             /* contexts per pass */
 } harvest;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* One hook is written to `out` itself, several to folders in it. */
 static sae_status open_writer(harvest *h, size_t i, sae_error *err)
@@ -99,7 +91,7 @@ static sae_status prepare(harvest *h, sae_error *err)
 static sae_status run_batches(harvest *h, sae_error *err)
 {
     const sae_contexts *c = h->contexts;
-    const double start = now(), total = (double)(c->count * c->ctx);
+    const double total = (double)(c->count * c->ctx);
     for (int64_t first = 0; first < c->count; first += h->batch) {
         int64_t n = c->count - first < h->batch ? c->count - first : h->batch;
         if (sae_should_stop(h->env))
@@ -112,9 +104,7 @@ static sae_status run_batches(harvest *h, sae_error *err)
             status = sae_acts_writer_append(h->writers[i], n * c->ctx, h->rows[i], tokens, h->positions, docs, err);
         if (status != SAE_OK) return status;
         double done = (double)((first + n) * c->ctx);
-        char rate[64];
-        snprintf(rate, sizeof rate, "%.0f tokens/s", done / (now() - start + 1e-9));
-        sae_report_progress(h->env, "harvesting", "tokens", done, total, rate);
+        sae_report_progress(h->env, "harvesting", "tokens", done, total, NULL);
     }
     return SAE_OK;
 }

@@ -2,6 +2,7 @@
 #include "train/run.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/parallel.h"
@@ -9,14 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void run_clear(sae_run *run)
 {
@@ -153,7 +146,7 @@ sae_status sae_train(const sae_train_options *options, sae_source *source, const
                      const sae_env *env, sae_error *err)
 {
     sae_status status;
-    double began = seconds_now();
+    double began = sae_now();
     sae_run run = {.options = *options, .source = source, .out = out, .env = env};
     sae_train_result *r = sae_calloc(1, sizeof *r);
     if (!r) return sae_fail_memory(err, "a result", sizeof *r);
@@ -171,7 +164,7 @@ sae_status sae_train(const sae_train_options *options, sae_source *source, const
     SAE_TRY(sae_run_finish(&run, err));
     r->steps = run.steps;
     r->tokens = run.steps * run.batch;
-    r->seconds = seconds_now() - began;
+    r->seconds = sae_now() - began;
     *result = r;
     r = NULL;
 done:

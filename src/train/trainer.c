@@ -2,13 +2,13 @@
 #include "train/training.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "kernels/ops.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 /* Sizes that the workspace must hold, over all SAEs of the grid. */
 typedef struct needs {
@@ -200,16 +200,9 @@ sae_train_view sae_trainer_get_view(sae_trainer *trainer, size_t i)
 
 /* ---- one step ----------------------------------------------------------------------------------------- */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static double lap(double *since)
 {
-    double now = seconds_now(), passed = now - *since;
+    double now = sae_now(), passed = now - *since;
     *since = now;
     return passed;
 }
@@ -394,7 +387,7 @@ static int64_t count_firings(sae_trainer *w, sae_training *t)
 static sae_status step_one(sae_trainer *w, sae_training *t, const float *x, float *c, bool want_fvu,
                            sae_step_metrics *m, sae_error *err)
 {
-    double began = seconds_now(), clock = began, rows = (double)w->batch, variance = NAN;
+    double began = sae_now(), clock = began, rows = (double)w->batch, variance = NAN;
     sae_encode_stats stats = {0};
     *m = (sae_step_metrics){.step = w->step + 1, .fvu = NAN};
     sae_training_rows(t, x, w->batch, true, c, w->threads);
@@ -429,7 +422,7 @@ static sae_status step_one(sae_trainer *w, sae_training *t, const float *x, floa
     m->dead = count_firings(w, t);
     m->theta = sae_running_theta_value(&t->theta);
     m->update_seconds = lap(&clock);
-    m->total_seconds = seconds_now() - began;
+    m->total_seconds = sae_now() - began;
     return SAE_OK;
 }
 

@@ -4,13 +4,13 @@
 #include "kernels/cpu/select.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/parallel.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- workspace ---------------------------------------------------------------------------------- */
 
@@ -244,13 +244,6 @@ static int64_t list_found(sae_encoder *e)
 
 /* ---- the three filters -------------------------------------------------------------------------------- */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* A filter is accepted only if at least rows·k exact values reach it; what is below it is an incomplete set and
  * certifies nothing. From 0 upwards everything positive is there, and fewer are accepted. */
 static sae_status encode_batch(sae_encoder *e, const sae_screen *screen, sae_encode_hint *hint, sae_codes *codes,
@@ -267,7 +260,7 @@ static sae_status encode_batch(sae_encoder *e, const sae_screen *screen, sae_enc
         stats->repeats += job->rows;
         start = start > 0.5f * hint->cut ? 0.5f * hint->cut : 0;
     }
-    double began = seconds_now();
+    double began = sae_now();
     float cut_value = 0;
     if (total > wanted) {
         sae_cut cut = sae_select_cut(e->lists, e->threads, wanted);
@@ -278,7 +271,7 @@ static sae_status encode_batch(sae_encoder *e, const sae_screen *screen, sae_enc
         for (int64_t i = 0; total == wanted && i < total; i++)
             if (i == 0 || codes->values[i] < cut_value) cut_value = codes->values[i];
     }
-    stats->select_seconds += seconds_now() - began;
+    stats->select_seconds += sae_now() - began;
     if (hint) {
         float moved = hint->cut > 0 && cut_value > 0 ? fabsf(cut_value / hint->cut - 1) : 0.1f;
         float margin = fmaxf(0.8f * hint->margin, 3 * moved);
@@ -295,7 +288,7 @@ static sae_status encode_rows(sae_encoder *e, const sae_screen *screen, sae_enco
     float start = hint ? hint->cut : 0;
     screen_all(e, screen, start, codes);
     if (start > 0) stats->repeats += screen_again(e, screen, codes);
-    double began = seconds_now();
+    double began = sae_now();
     compact_rows(e, job, codes);
     if (hint) {
         /* the ratio that all but 1 in 200 rows reach; rows that have fewer than k positive z have ratio 0 */
@@ -305,7 +298,7 @@ static sae_status encode_rows(sae_encoder *e, const sae_screen *screen, sae_enco
         sae_candidates ratios = {e->row_ratio, NULL, e->again, positive};
         hint->cut = positive >= reach ? 0.97f * sae_select_cut(&ratios, 1, reach).value : 0;
     }
-    stats->select_seconds += seconds_now() - began;
+    stats->select_seconds += sae_now() - began;
     return SAE_OK;
 }
 
