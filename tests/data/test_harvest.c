@@ -131,7 +131,6 @@ static void stop_now(void *ud, const sae_progress *progress)
     stopper *s = ud;
     assert_string_equal(progress->what, "harvesting");
     assert_true(progress->done > 0 && progress->done < progress->total && (int)progress->total == ROWS);
-    assert_non_null(strstr(progress->detail, "tokens/s"));
     s->calls++;
     s->stop = 1;
 }
