@@ -129,7 +129,7 @@ static sae_status add_values(activations *all, const sae_codes *codes, sae_error
         all->values = values;
         all->capacity = capacity;
     }
-    memcpy(all->values + all->count, codes->values, (size_t)added * sizeof(float));
+    if (added > 0) memcpy(all->values + all->count, codes->values, (size_t)added * sizeof(float));
     all->count = need;
     return SAE_OK;
 }
