@@ -157,7 +157,7 @@ static sae_status gather_held_out(sae_run *run, const sae_training *t, double lo
         SAE_TRY(sae_coder_encode(coder, run->x, count, first, codes, err));
         SAE_TRY(add_values(all, codes, err));
     }
-    qsort(all->values, (size_t)all->count, sizeof *all->values, descending);
+    if (all->count > 0) qsort(all->values, (size_t)all->count, sizeof *all->values, descending);
 done:
     sae_coder_free(coder);
     sae_model_free(model);
