@@ -54,35 +54,35 @@ static void format_duration(double seconds, char *out, size_t size)
         snprintf(out, size, "%ldh%02ldm", s / 3600, s / 60 % 60);
 }
 
+/* "training  12%  240,640 of 1,999,872 tokens  58,820/s  30s left  loss 66.2", without the numbers of tokens where a
+ * terminal's line is short and redrawn anyway. */
 static void format_line(const cli_progress *progress, const sae_progress *report, double now, char *out, size_t size)
 {
-    char done[32], total[32], rate[32] = "", left[48] = "";
+    char share[16] = "", amount[128] = "", speed[64] = "", left[40] = "", number[32];
     double seconds = now - progress->started, fresh = report->done - progress->first;
-    cli_format_count(done, sizeof done, llround(report->done));
-    cli_format_count(total, sizeof total, llround(report->total));
+    bool total = report->total > 0;
+    if (total) snprintf(share, sizeof share, " %3.0f%%", 100 * report->done / report->total);
+    cli_format_count(number, sizeof number, llround(report->done));
+    if (!total) snprintf(amount, sizeof amount, "  %s %s", number, report->unit);
+    if (total && !progress->terminal) {
+        char all[32];
+        cli_format_count(all, sizeof all, llround(report->total));
+        snprintf(amount, sizeof amount, "  %s of %s %s", number, all, report->unit);
+    }
     if (seconds > 0 && fresh > 0) {
-        double per_second = fresh / seconds;
-        if (per_second >= 10)
-            cli_format_count(rate, sizeof rate, llround(per_second));
+        double rate = fresh / seconds;
+        if (rate >= 10)
+            cli_format_count(number, sizeof number, llround(rate));
         else
-            snprintf(rate, sizeof rate, "%.2g", per_second);
-        if (report->total > 0) {
-            char eta[24];
-            format_duration((report->total - report->done) / per_second, eta, sizeof eta);
-            snprintf(left, sizeof left, "  %s left", eta);
+            snprintf(number, sizeof number, "%.2g", rate);
+        snprintf(speed, sizeof speed, "  %s %s/s", number, report->unit);
+        if (total) {
+            format_duration((report->total - report->done) / rate, number, sizeof number);
+            snprintf(left, sizeof left, "  %s left", number);
         }
     }
-    size_t used = 0;
-    int wrote;
-    if (report->total > 0)
-        wrote = snprintf(out, size, "%s %3.0f%%  %s of %s %s", report->what, 100 * report->done / report->total, done,
-                         total, report->unit);
-    else
-        wrote = snprintf(out, size, "%s  %s %s", report->what, done, report->unit);
-    if (wrote > 0) used = (size_t)wrote;
-    if (used < size && *rate) wrote = snprintf(out + used, size - used, "  %s/s%s", rate, left);
-    if (*rate && wrote > 0) used += (size_t)wrote;
-    if (used < size && report->detail && *report->detail) snprintf(out + used, size - used, "  %s", report->detail);
+    snprintf(out, size, "%s%s%s%s%s%s%s", report->what, share, amount, speed, left, *report->detail ? "  " : "",
+             report->detail);
 }
 
 void cli_progress_update(cli_progress *progress, const sae_progress *report)

@@ -8,7 +8,7 @@ static volatile sig_atomic_t stop_requested;
 
 static void on_signal(int number)
 {
-    static const char text[] = "\nsae: stopping at the next safe point; once more to end at once\n";
+    static const char text[] = "\nStopping at the next safe point; once more to end at once\n";
     int saved = errno;
     (void)number;
     stop_requested = 1;

@@ -25,13 +25,15 @@ if [ -n "${TEXT:-}" ]; then
     text=$TEXT
     held_out=$TEXT
     split=()
-    about="your text $TEXT; also for the evaluation, so the numbers below are not about unseen text"
+    about="your text $TEXT"
+    unseen="on the same text, so that the numbers say nothing about text not seen in training"
 else
     [ -e "$out/held-out.txt" ] || "$here/text.sh" "$out"
     text=$out/text.txt
     held_out=$out/held-out.txt
     split=(--split %%%%)
-    about="WordNet glosses, the King James Bible and fortunes, mixed; for the evaluation, other documents of the same"
+    about="WordNet glosses, the King James Bible and fortunes, mixed"
+    unseen="on other documents than those trained on"
 fi
 echo "Language model: a GPT-2 with 6.9 million parameters, $model"
 echo "Text: $about"
@@ -41,11 +43,15 @@ run "$sae" harvest --model $model --hook $hook --text "$text" "${split[@]}" --ma
 run "$sae" harvest --model $model --hook $hook --text "$held_out" "${split[@]}" --max-tokens 50k \
     --out "$out/acts-held-out"
 
+# Two million training tokens, but no more than 20 passes over a short text.
+rows=$("$sae" inspect "$out/acts" --json | sed 's/.*"tokens":\([0-9]*\).*/\1/')
+tokens=$((20 * rows < 2000000 ? 20 * rows : 2000000))
+
 say "2. Training: three sparse autoencoders (SAEs) of different width, at once"
-run "$sae" train --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 1024 --tokens 2M \
+run "$sae" train --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 1024 --tokens $tokens \
     --out "$out/saes"
 
-say "3. Evaluation: on text that was not trained on, and what the model loses when it reads reconstructions"
+say "3. Evaluation, $unseen; and what the model loses when it reads reconstructions"
 run "$sae" eval "$out"/saes/batchtopk-{256,512,2048}-k8 --acts "$out/acts-held-out" \
     --model $model --text "$held_out" "${split[@]}" --text-tokens 16k
 
