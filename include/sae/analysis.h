@@ -12,7 +12,7 @@ extern "C" {
 
 #define SAE_DENSITY_BINS 40 /* log10(share of tokens) from −8 to 0, equal bins of 0.2 */
 
-/* docs/architecture.md, "Judging an SAE": one pass over the usable rows of `source`. NaN where a denominator is 0. */
+/* docs/mathematics.md, "Judging an SAE": one pass over the usable rows of `source`. NaN where a denominator is 0. */
 typedef struct sae_eval {
     int64_t tokens;
     double l0;                                /* mean number of active latents */

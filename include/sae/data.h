@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* ---- text to contexts (rules of docs/architecture.md, "Text") --------------------------------- */
+/* ---- text to contexts (rules of docs/mathematics.md, "Text") --------------------------------- */
 
 typedef struct sae_text_config {
     const char *const *files; /* .jsonl (key "text" of each line), all others plain text; NULL-terminated, or NULL */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes sae_golden.safetensors: small random SAEs, rows, and every number that evaluation and comparison must give.
 
-A float64 NumPy implementation of docs/architecture.md ("Judging an SAE", "Comparing"), written apart from libsae. Only the
+A float64 NumPy implementation of docs/mathematics.md ("Judging an SAE", "Comparing two SAEs"), written apart from libsae. Only the
 random numbers (Philox 4x32-10, Box-Muller) are the same algorithm, because baselines and bootstrap are defined by them.
 Data is drawn here; nothing is taken from elsewhere. Needs numpy and safetensors.
 """
