@@ -1,5 +1,5 @@
-/* Comparing two SAEs of the same activations: a small A and a large B (docs/mathematics.md, "Comparing two SAEs"). Which
- * is called small is the caller's choice; the numbers are for any two SAEs. */
+/* Comparing two SAEs of the same activations: a small A and a large B (docs/mathematics.md, "Comparing two SAEs").
+ * Which is called small is the caller's choice; the numbers are for any two SAEs. */
 #ifndef SAE_COMPARE_H
 #define SAE_COMPARE_H
 

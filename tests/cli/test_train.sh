@@ -88,7 +88,7 @@ rejects 1 'file' "${train[@]}" --width 64 --k 4 --out file
 rejects 1 '/proc/nosuch' "${train[@]}" --width 64 --k 4 --out /proc/nosuch/sae
 
 # Ctrl-C (and SIGTERM) save a checkpoint; --resume ends with the bits of a run that was never stopped
-long=("$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 120k --log-every 5)
+long=("$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 60k --log-every 5)
 works "${long[@]}" --out whole
 for signal in INT TERM; do
     checks=$((checks + 3))
@@ -97,7 +97,7 @@ for signal in INT TERM; do
     env --default-signal=INT "${long[@]}" --out stopped >out.txt 2>err.txt &
     pid=$!
     for i in $(seq 600); do
-        [ "$(cat stopped/*/metrics.jsonl 2>/dev/null | wc -l)" -gt 10 ] && break
+        [ "$(cat stopped/*/metrics.jsonl 2>/dev/null | wc -l)" -gt 6 ] && break
         kill -0 $pid 2>/dev/null || break
         sleep 0.02
     done
