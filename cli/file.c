@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,11 +35,22 @@ sae_status cli_write_file(const char *path, const char *data, size_t size, sae_e
 sae_status cli_make_directory(const char *path, sae_error *err)
 {
     struct stat info;
-    if (mkdir(path, 0777) == 0) return SAE_OK;
-    int code = errno;
-    if (code == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return SAE_OK;
-    if (code == EEXIST) return cli_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
-    return cli_fail(err, SAE_E_IO, "cannot make directory %s: %s", path, strerror(code));
+    char *copy = strdup(path);
+    if (!copy) return cli_fail_memory(err);
+    sae_status status = SAE_OK;
+    for (char *p = copy + 1; *copy && status == SAE_OK; p++) {
+        char here = *p;
+        if (here && here != '/') continue;
+        *p = 0;
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            status = cli_fail(err, SAE_E_IO, "cannot make directory %s: %s", copy, strerror(errno));
+        *p = here;
+        if (!here) break;
+    }
+    free(copy);
+    if (status == SAE_OK && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
+        status = cli_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
+    return status;
 }
 
 bool cli_exists(const char *path)

@@ -8,7 +8,7 @@
 
 /* Writes beside `path`, syncs and renames. */
 sae_status cli_write_file(const char *path, const char *data, size_t size, sae_error *err);
-/* Makes the directory (its parent must be there); an existing one is fine. */
+/* mkdir -p. */
 sae_status cli_make_directory(const char *path, sae_error *err);
 bool cli_exists(const char *path);
 

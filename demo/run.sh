@@ -9,8 +9,6 @@ model=demo/model
 hook=blocks.4.hook_resid_pre
 here=$(dirname "$0")
 started=$SECONDS
-# Threads that wait give their core to others; spinning would cost much time on a busy machine.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
 run() { # prints the command, then runs it

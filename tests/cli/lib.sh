@@ -8,7 +8,6 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 1
 export LC_ALL=C
-export OMP_WAIT_POLICY=passive # tests run side by side: threads that wait must not spin
 failures=0
 checks=0
 

@@ -82,6 +82,11 @@ equals "latent" "$(value latent.id)" 5
 same out.txt comparison/compare.json
 equals "lines of latents.csv" "$(wc -l <comparison/latents.csv)" 129
 equals "lines of histogram.csv" "$(wc -l <comparison/histogram.csv)" 101
+works "$sae" compare $small $large --acts acts --out deep/er/comparison
+same comparison/latents.csv deep/er/comparison/latents.csv
+touch file
+rejects 1 'a file is in the way' "$sae" compare $small $large --acts acts --out file
+rejects 1 'cannot make directory file/x' "$sae" compare $small $large --acts acts --out file/x/y
 rejects 1 'comparison .*--force' "$sae" compare $small $large --acts acts --out comparison
 works "$sae" compare $small $large --acts acts --out comparison --force
 matches out.txt 'novel: maximum cosine below 0\.7'
