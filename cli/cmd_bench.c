@@ -161,6 +161,14 @@ static sae_status run_case(const settings *s, bench_case *c, const cli_lm *lm, c
     return status;
 }
 
+/* What was measured, at once: the whole suite takes minutes, and may be stopped. */
+static void tell_case(cli_app *app, const bench_case *c)
+{
+    for (size_t k = 0; k < c->n_dead; k++)
+        cli_say(app, "  %g %% dead: step %.3f s, SGEMM %.3f s, ratio %.2f", 100 * c->dead[k], c->result[k].total,
+                c->result[k].sgemm, c->result[k].ratio);
+}
+
 /* ---- results ---------------------------------------------------------------------------------------- */
 
 typedef struct results {
@@ -309,6 +317,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
                 sae_arch_name(r.cases[i].arch), (long long)r.cases[i].d, (long long)r.cases[i].n,
                 data_name(&r, &r.cases[i]));
         CLI_TRY(run_case(s, &r.cases[i], &lm, app, err));
+        tell_case(app, &r.cases[i]);
     }
     r.has_lm = s->width == 0;
     if (r.has_lm) CLI_TRY(sae_bench_gpt2(12, 768, 12, 50257, 32, 128, s->repeats, &r.lm, &app->env, err));
