@@ -49,7 +49,7 @@ install()
 python=$(find_python)
 version=$("$python" -c 'import sys; print(sys.version)')
 key=$({ echo "$version"; inputs | xargs -d '\n' cat; } | sha256sum | cut -c1-16)
-root=${SAE_VENV:-$HOME/.cache/sae-venv}
+root=${SAE_VENV:-${HOME:-/tmp}/.cache/sae-venv}
 venv=$root/$key
 mkdir -p "$root"
 
