@@ -41,9 +41,9 @@ run "$sae" harvest --model $model --hook $hook --text "$text" "${split[@]}" --ma
 run "$sae" harvest --model $model --hook $hook --text "$held_out" "${split[@]}" --max-tokens 50k \
     --out "$out/acts-held-out"
 
-# Two million training tokens, but no more than 20 passes over a short text.
+# One and a half million training tokens, but no more than 20 passes over a short text.
 rows=$("$sae" inspect "$out/acts" --json | sed 's/.*"tokens":\([0-9]*\).*/\1/')
-tokens=$((20 * rows < 2000000 ? 20 * rows : 2000000))
+tokens=$((20 * rows < 1500000 ? 20 * rows : 1500000))
 
 say "2. Training: three sparse autoencoders (SAEs) of different width, at once"
 run "$sae" train --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 --batch 1024 --tokens $tokens \
@@ -51,7 +51,7 @@ run "$sae" train --acts "$out/acts" --arch batchtopk --width 256,512,2048 --k 8 
 
 say "3. Evaluation, $unseen; and what the model loses when it reads reconstructions"
 run "$sae" eval "$out"/saes/batchtopk-{256,512,2048}-k8 --acts "$out/acts-held-out" \
-    --model $model --text "$held_out" "${split[@]}" --text-tokens 16k
+    --model $model --text "$held_out" "${split[@]}" --text-tokens 8k
 
 say "4. Comparison: does the SAE with 512 latents find directions that the one with 256 lacks?"
 run "$sae" compare "$out"/saes/batchtopk-256-k8 "$out"/saes/batchtopk-512-k8 --acts "$out/acts" \
