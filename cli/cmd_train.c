@@ -294,7 +294,7 @@ static const cli_group groups[] = {
 static const cli_note examples[] = {
     {"--acts acts --arch batchtopk --width 256,512,2048 --k 8 --out saes",
      "Three widths at once, on the same batches:"},
-    {"--recipe recipes/topk-gpt2.json --acts acts --width 12288 --out sae",
+    {"--recipe recipes/gpt2-topk.json --acts acts --width 12288 --out sae",
      "As someone else trained theirs, with another width:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae", "One SAE, with checkpoints:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae --resume", "Going on after Ctrl-C:"},
