@@ -11,8 +11,8 @@
 enum { MIN_COLUMNS = 60, MAX_COLUMNS = 120, INDENT = 2, LINES = 16, TICK_COLUMNS = 8, GLYPH = 4, LABEL = 24 };
 
 /* One mark for each kind, by sae_arch. */
-static const char *const filled_marks[] = {"◆", "■", "●", "▲", "★", "▼"};
-static const char *const hollow_marks[] = {"◇", "□", "○", "△", "☆", "▽"};
+static const char *const filled_marks[] = {"◆", "■", "●", "▲", "★"};
+static const char *const hollow_marks[] = {"◇", "□", "○", "△", "☆"};
 enum { MARKS = sizeof filled_marks / sizeof *filled_marks };
 
 typedef char cell[GLYPH]; /* one character in UTF-8, or "" */

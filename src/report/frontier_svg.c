@@ -21,7 +21,7 @@ enum {
     LINE = 17,   /* of text */
     LETTER = 7,  /* width that a letter of 13 pixels has at most on average */
     RADIUS = 5,  /* of marks */
-    KINDS = 6,   /* of marks */
+    KINDS = 5,   /* of marks */
     LABEL = 48
 };
 
@@ -58,12 +58,11 @@ static void series_name(const picture *p, const sae_series *series, char *out, s
 static void mark(FILE *out, sae_arch arch, bool filled)
 {
     static const char *const shapes[KINDS] = {
-        "M0 -6.2L6.2 0L0 6.2L-6.2 0Z",                                                    /* diamond */
-        "M-4.6 -4.6H4.6V4.6H-4.6Z",                                                       /* square */
-        "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z",                                             /* circle */
-        "M0 -5.9L5.6 4.2H-5.6Z",                                                          /* triangle */
-        "M0 -6.6L1.9 -2.1L6.4 -1.7L3 1.3L4 5.8L0 3.4L-4 5.8L-3 1.3L-6.4 -1.7L-1.9 -2.1Z", /* star */
-        "M0 5.9L-5.6 -4.2H5.6Z"                                                           /* triangle on its tip */
+        "M0 -6.2L6.2 0L0 6.2L-6.2 0Z",                                                   /* diamond */
+        "M-4.6 -4.6H4.6V4.6H-4.6Z",                                                      /* square */
+        "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z",                                            /* circle */
+        "M0 -5.9L5.6 4.2H-5.6Z",                                                         /* triangle */
+        "M0 -6.6L1.9 -2.1L6.4 -1.7L3 1.3L4 5.8L0 3.4L-4 5.8L-3 1.3L-6.4 -1.7L-1.9 -2.1Z" /* star */
     };
     fprintf(out, "<path d=\"%s\" %s stroke=\"currentColor\" stroke-width=\"1.8\" stroke-linejoin=\"round\"/>",
             shapes[arch % KINDS], filled ? "fill=\"currentColor\"" : "class=\"g\"");

@@ -40,9 +40,8 @@ void sae_svg_count(FILE *stream, int64_t value)
 
 void sae_svg_style(FILE *stream)
 {
-    static const char *const light[SAE_SVG_COLOURS] = {"#7a6200", "#c04a00", "#0069b4",
-                                                       "#007a5c", "#a3307a", "#555f6b"};
-    static const char *const dark[SAE_SVG_COLOURS] = {"#e0c04a", "#ff9450", "#62b5f5", "#3ecfa0", "#f08fce", "#aab4c0"};
+    static const char *const light[SAE_SVG_COLOURS] = {"#827708", "#732b1c", "#425af4", "#138669", "#a84da0"};
+    static const char *const dark[SAE_SVG_COLOURS] = {"#e4d31c", "#e77749", "#0fa2fd", "#abe5ad", "#ce7ca9"};
     fputs("<style>\n"
           "text{font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif;"
           "font-size:13px}\n"
