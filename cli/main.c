@@ -166,11 +166,18 @@ static sae_status read_options(const cli_command *command, void *settings, const
     sae_status status = cli_args_parse(args, command->name, groups, n, argc, argv, err);
     const char *path = status == SAE_OK && command->recipe && !args->help ? command->recipe(settings) : NULL;
     if (!path) return status;
+    void *given = malloc(command->settings_size);
+    if (!given) return cli_fail_memory(err);
+    memcpy(given, settings, command->settings_size);
     cli_args_free(args);
     memset(settings, 0, command->settings_size);
     if (command->defaults) command->defaults(settings);
-    status = sae_recipe_load(recipe, path, groups, n, err);
-    return status == SAE_OK ? cli_args_parse(args, command->name, groups, n, argc, argv, err) : status;
+    CLI_TRY(sae_recipe_load(recipe, path, groups, n, err));
+    CLI_TRY(cli_args_parse(args, command->name, groups, n, argc, argv, err));
+    command->prefer(settings, given);
+done:
+    free(given);
+    return status;
 }
 
 /* settings is zeroed memory of the command's size. */

@@ -28,6 +28,18 @@ works "$sae" train --arch batchtopk --width 64 --k 4 --batch 128 --tokens 1k --a
 same one/sae_weights.safetensors hand/sae_weights.safetensors
 same one/cfg.json hand/cfg.json
 same one/run.json hand/run.json
+# what the command line says in another way takes the recipe's place
+cat >lambda.json <<'END'
+{"source": "a test", "options": {"arch": "jumprelu", "width": 32, "lambda": 3, "batch": 128, "layer": 2}}
+END
+works "$sae" train --recipe lambda.json --acts acts --tokens 1k --out asked --l0 4 --json
+equals "L0 asked for" "$(value saes.0.l0)" 4
+equals "recorded lambda" "$(value options.lambda asked/run.json)" ""
+works "$sae" train --recipe recipe.json --acts acts --width 32 --l0 3 --out asked-k --json
+equals "k asked for" "$(value saes.0.k)" 3
+works "$sae" train --recipe lambda.json --model "$model" --text text.txt --hook blocks.4.hook_mlp_out --out hook --tokens 1k
+works "$sae" inspect hook --json
+equals "hook given" "$(value hook_name)" blocks.4.hook_mlp_out
 # options of the running model are options of sae train too
 works "$sae" train --recipe recipe.json --model "$model" --text text.txt --width 32 --out live --json
 works "$sae" inspect live --json
