@@ -11,9 +11,8 @@
 enum { MIN_COLUMNS = 60, MAX_COLUMNS = 120, INDENT = 2, LINES = 16, TICK_COLUMNS = 8, GLYPH = 4, LABEL = 24 };
 
 /* One mark for each kind, by sae_arch. */
-static const char *const filled_marks[] = {"◆", "■", "●", "▲", "★"};
-static const char *const hollow_marks[] = {"◇", "□", "○", "△", "☆"};
-enum { MARKS = sizeof filled_marks / sizeof *filled_marks };
+static const char *const filled_marks[SAE_ARCHS] = {"◆", "■", "●", "▲", "★"};
+static const char *const hollow_marks[SAE_ARCHS] = {"◇", "□", "○", "△", "☆"};
 
 typedef char cell[GLYPH]; /* one character in UTF-8, or "" */
 
@@ -65,7 +64,7 @@ static void draw_marks(canvas *c, bool on_frontier)
         if (p->on_frontier != on_frontier) continue;
         cell *here = at(c, line_of(c, p->fvu), column_of(c, p->l0));
         c->covered += **here && strcmp(*here, "·") != 0;
-        strcpy(*here, (on_frontier ? filled_marks : hollow_marks)[p->arch % MARKS]);
+        strcpy(*here, (on_frontier ? filled_marks : hollow_marks)[p->arch]);
     }
 }
 
@@ -143,7 +142,7 @@ static void print_legend(const canvas *c, FILE *out)
     const sae_frontier_plot *plot = c->plot;
     for (size_t s = 0; s < plot->n_series; s++)
         if (s == 0 || plot->series[s].arch != plot->series[s - 1].arch)
-            fprintf(out, "%*s%s %s", s ? 3 : INDENT, "", filled_marks[plot->series[s].arch % MARKS],
+            fprintf(out, "%*s%s %s", s ? 3 : INDENT, "", filled_marks[plot->series[s].arch],
                     sae_arch_name(plot->series[s].arch));
     if (plot->n_widths > 1) fputs("   numbers: width", out);
     if (plot->shown) fputc('\n', out);

@@ -21,7 +21,6 @@ enum {
     LINE = 17,   /* of text */
     LETTER = 7,  /* width that a letter of 13 pixels has at most on average */
     RADIUS = 5,  /* of marks */
-    KINDS = 5,   /* of marks */
     LABEL = 48
 };
 
@@ -57,7 +56,7 @@ static void series_name(const picture *p, const sae_series *series, char *out, s
 /* A mark of this kind about (0, 0). */
 static void mark(FILE *out, sae_arch arch, bool filled)
 {
-    static const char *const shapes[KINDS] = {
+    static const char *const shapes[SAE_ARCHS] = {
         "M0 -6.2L6.2 0L0 6.2L-6.2 0Z",                                                   /* diamond */
         "M-4.6 -4.6H4.6V4.6H-4.6Z",                                                      /* square */
         "M5 0A5 5 0 1 1 -5 0A5 5 0 1 1 5 0Z",                                            /* circle */
@@ -65,7 +64,7 @@ static void mark(FILE *out, sae_arch arch, bool filled)
         "M0 -6.6L1.9 -2.1L6.4 -1.7L3 1.3L4 5.8L0 3.4L-4 5.8L-3 1.3L-6.4 -1.7L-1.9 -2.1Z" /* star */
     };
     fprintf(out, "<path d=\"%s\" %s stroke=\"currentColor\" stroke-width=\"1.8\" stroke-linejoin=\"round\"/>",
-            shapes[arch % KINDS], filled ? "fill=\"currentColor\"" : "class=\"g\"");
+            shapes[arch], filled ? "fill=\"currentColor\"" : "class=\"g\"");
 }
 
 static void describe(const picture *p)
@@ -197,7 +196,7 @@ static void draw_series(const picture *p)
     for (size_t l = 0; l < 2; l++) {
         for (size_t s = 0; s < p->plot.n_series; s++) {
             const sae_series *series = &p->plot.series[s];
-            fprintf(p->out, "<g class=\"c%d\">\n", (int)series->arch % SAE_SVG_COLOURS);
+            fprintf(p->out, "<g class=\"c%d\">\n", (int)series->arch);
             layers[l](p, series);
             if (l == 1) label(p, series, &p->labels[s]);
             fputs("</g>\n", p->out);

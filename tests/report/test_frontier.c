@@ -231,6 +231,33 @@ static void picture(void **state)
     free(text);
 }
 
+/* Each kind has a mark, a colour and a label of its own. */
+static void every_kind(void **state)
+{
+    sae_error err;
+    sae_frontier_point p[SAE_ARCHS];
+    char *drawn = NULL;
+    for (int kind = 0; kind < SAE_ARCHS; kind++) p[kind] = point((sae_arch)kind, 64, 8 + kind, 0.3 - 0.02 * kind);
+    sae_frontier_mark(p, SAE_ARCHS);
+    char *text = svg(state, p, SAE_ARCHS);
+    assert_ok(sae_frontier_draw(p, SAE_ARCHS, 80, &drawn, &err));
+    static const char *const marks[SAE_ARCHS] = {"◆", "■", "●", "▲", "★"};
+    for (int kind = 0; kind < SAE_ARCHS; kind++) {
+        char part[64];
+        snprintf(part, sizeof part, ">%s</text>", sae_arch_name((sae_arch)kind));
+        assert_int_equal(count_of(text, part), 1);
+        snprintf(part, sizeof part, "<g class=\"c%d\">", kind);
+        assert_int_equal(count_of(text, part), 2); /* its line and its marks */
+        snprintf(part, sizeof part, ".c%d{color:#", kind);
+        assert_int_equal(count_of(text, part), 2); /* light and dark */
+        snprintf(part, sizeof part, "%s %s", marks[kind], sae_arch_name((sae_arch)kind));
+        assert_contains(drawn, part);
+        assert_int_equal(count_of(drawn, marks[kind]), 2); /* the legend and the plot */
+    }
+    free(drawn);
+    free(text);
+}
+
 /* Names with anything in them, values without a place, one SAE, none. */
 static void odd_pictures(void **state)
 {
@@ -407,7 +434,8 @@ static void odd_drawings(void **state)
     free(drawing(p, 0, 80));
     sae_frontier_point many[400]; /* no mark or label lands outside */
     for (int i = 0; i < 400; i++)
-        many[i] = point((sae_arch)(i % 4), 1000 + i % 7, pow(10, (i % 40) / 10.0), 0.01 + (i * 37 % 400) / 300.0);
+        many[i] =
+            point((sae_arch)(i % SAE_ARCHS), 1000 + i % 7, pow(10, (i % 40) / 10.0), 0.01 + (i * 37 % 400) / 300.0);
     sae_frontier_mark(many, 400);
     free(drawing(many, 400, 60));
     free(drawing(many, 400, 120));
@@ -422,6 +450,7 @@ int main(void)
         temp_test(csv),
         temp_test(unwritable),
         temp_test(picture),
+        temp_test(every_kind),
         temp_test(odd_pictures),
         cmocka_unit_test(labels_do_not_touch),
         cmocka_unit_test(labels_stay_near),
