@@ -51,7 +51,9 @@ typedef struct cli_command {
     const cli_group *groups;
     size_t n_groups;
     size_t settings_size;
-    void (*defaults)(void *settings); /* NULL: all zero */
+    void (*defaults)(void *settings);            /* NULL: all zero */
+    const char *(*recipe)(const void *settings); /* NULL, or gives the file whose options come before those of the
+                                                    command line; NULL if none was asked for */
     const cli_note *examples;
     size_t n_examples;
     const cli_note *json;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct settings {
-    const char *acts, *out;
+    const char *acts, *out, *recipe;
     cli_place place;
     sae_text_config text;
     sae_train_options train;
@@ -32,6 +32,11 @@ static const sae_option *file_options(size_t *count)
          .offset = offsetof(settings, out),
          .metavar = "DIR",
          .help = "where to save: DIR is the SAE, or holds one directory for each SAE of a grid"},
+        {.name = "recipe",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, recipe),
+         .metavar = "FILE",
+         .help = "JSON file with options; those given here come before its own"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -42,6 +47,11 @@ static void defaults(void *out)
     settings *s = out;
     s->text = sae_text_config_default();
     s->train = sae_train_options_default();
+}
+
+static const char *recipe(const void *settings_)
+{
+    return ((const settings *)settings_)->recipe;
 }
 
 /* What the run made, and what held-out rows say of it: [result->n_saes], tokens 0 where nothing was held out. */
@@ -303,6 +313,8 @@ static const cli_note examples[] = {
      "Three widths at once, on the same batches:"},
     {"--acts acts --arch batchtopk,jumprelu --width 2048 --l0 8,16,32 --out saes",
      "Two kinds at the same three sparsities:"},
+    {"--recipe recipes/gpt2-topk.json --acts acts --width 12288 --out sae",
+     "As someone else trained theirs, with another width:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae", "One SAE, with checkpoints:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae --resume", "Going on after Ctrl-C:"},
 };
@@ -330,11 +342,14 @@ const cli_command cli_train = {
         "--l0, --lr and --seed make a grid; all its SAEs are trained at once on the same batches, and each comes out as "
         "if trained alone.\n\n"
         "A saved SAE is a directory that SAELens 6 loads. Ctrl-C or SIGTERM saves a checkpoint; the same command "
-        "with --resume goes on, and ends with the same bits as a run that was never stopped.",
+        "with --resume goes on, and ends with the same bits as a run that was never stopped.\n\n"
+        "A recipe is a JSON file {\"source\", \"options\", \"source_values\", \"cites\", \"differs\"}: the options are "
+        "set before those of the command line, by their names without dashes; the rest says where they come from.",
     .groups = groups,
     .n_groups = CLI_COUNT(groups),
     .settings_size = sizeof(settings),
     .defaults = defaults,
+    .recipe = recipe,
     .examples = examples,
     .n_examples = CLI_COUNT(examples),
     .json = json_keys,

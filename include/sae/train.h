@@ -84,6 +84,21 @@ typedef struct sae_train_config {
 SAE_API sae_status sae_train_grid(const sae_train_options *options, sae_train_config **configs, size_t *count,
                                   sae_error *err);
 
+/* ---- recipes --------------------------------------------------------------------------------------- */
+
+/* Options from a JSON file:
+ *     {"source": "…", "options": {NAME: VALUE, …}, "source_values": {NAME: VALUE, …}, "cites": {NAME: "…", …},
+ *      "differs": [{"name": "…", "value": …, "why": "…"}, …]}
+ * "options" are set in the groups; names as on the command line without the dashes; values as text as given there, or
+ * as numbers, true and false; lists also as arrays. The other entries tell people what the source says, where, and
+ * which of it the options do not express; only their form is checked. "source" and "options" are required. Options of
+ * type FILES and one called "recipe" are refused. SAE_E_FORMAT names the file and the key; some options may then be
+ * set. Texts that configs point to live until sae_recipe_free. */
+typedef struct sae_recipe sae_recipe;
+SAE_API sae_status sae_recipe_load(sae_recipe **out, const char *path, const sae_option_group *groups, size_t n_groups,
+                                   sae_error *err);
+SAE_API void sae_recipe_free(sae_recipe *recipe);
+
 /* ---- whole runs ----------------------------------------------------------------------------------- */
 
 /* The three inference thresholds of a BatchTopK or Matryoshka SAE and the mean L0 each gives on held-out rows (NaN where
