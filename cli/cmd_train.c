@@ -197,12 +197,13 @@ static void print_thetas(const sae_train_result *r, FILE *out)
     static const char *const names[] = {"threshold of", "used", "calibrated", "L0",
                                         "running",      "L0",   "for L0 = k", "L0"};
     cli_table table;
-    bool any = false;
+    size_t first = 0;
+    while (first < r->n_saes && isnan(r->saes[first].theta)) first++;
+    if (first == r->n_saes) return;
     cli_table_start(&table, names, CLI_COUNT(names));
-    for (size_t i = 0; i < r->n_saes; i++) {
+    for (size_t i = first; i < r->n_saes; i++) {
         const sae_train_sae *sae = &r->saes[i];
         if (isnan(sae->theta)) continue;
-        any = true;
         const char *slash = strrchr(sae->path, '/');
         cli_table_text(&table, slash ? slash + 1 : sae->path);
         cli_table_number(&table, sae->theta, 4);
@@ -213,13 +214,11 @@ static void print_thetas(const sae_train_result *r, FILE *out)
         cli_table_number(&table, sae->thetas.l0, 4);
         cli_table_number(&table, sae->thetas.l0_l0, 4);
     }
-    if (any) fputc('\n', out);
-    if (!any) table.used = 0;
+    fputc('\n', out);
     cli_table_print(&table, out);
-    if (any)
-        fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold, estimated in three ways\n"
-              "  (docs/mathematics.md), each with the L0 that it gives.\n",
-              out);
+    fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold, estimated in three ways\n"
+          "  (docs/mathematics.md), each with the L0 that it gives.\n",
+          out);
 }
 
 static void print_tables(const settings *s, const made *m, FILE *out)
