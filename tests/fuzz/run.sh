@@ -19,7 +19,7 @@ mkdir -p "$build"
 flags=(-std=c11 -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
        -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE '-DSAE_VERSION="fuzz"'
        -I"$root/include" -I"$root/src" -I"$root/tests")
-read -ra libraries <<< "$(pkg-config --cflags --libs jansson)"
+read -ra libraries <<< "$(pkg-config --cflags --libs jansson zlib)"
 for name in "${targets[@]}"; do
     "$clang" "${flags[@]}" "$root/tests/fuzz/fuzz_$name.c" "$root"/src/base/*.c "$root"/src/io/*.c \
         "${libraries[@]}" -lm -o "$build/fuzz_$name"
