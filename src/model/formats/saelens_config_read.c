@@ -1,16 +1,15 @@
 /* cfg.json → sae_model_info. Version 6 keeps what the SAE was trained on under "metadata"; files of earlier
  * versions have the same keys at the top. Both are read; whatever would change the result and cannot be
  * expressed here is refused. */
-#include "model/saelens.h"
+#include "model/formats/saelens.h"
 
 #include "base/error.h"
 #include "base/file.h"
-#include "io/json.h"
+#include "model/formats/config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-
-enum { CONFIG_LIMIT = 16 << 20, CONFIG_DEPTH = 32 };
 
 /* A key of metadata, or of the top in files from before version 6; NULL when absent or null. */
 static const json_t *about(const json_t *cfg, const char *key)
@@ -20,32 +19,32 @@ static const json_t *about(const json_t *cfg, const char *key)
     return json_is_null(value) ? NULL : value;
 }
 
-static void about_text(const json_t *cfg, const char *key, char *out, size_t size)
+/* The same under the name it had in early versions. */
+static const json_t *about_or(const json_t *cfg, const char *key, const char *old)
 {
-    const char *text = json_string_value(about(cfg, key));
-    if (text) sae_printable(text, strlen(text), out, size);
+    const json_t *value = about(cfg, key);
+    return value ? value : about(cfg, old);
 }
 
-static sae_status need_count(const json_t *cfg, const char *path, const char *key, int64_t *out, sae_error *err)
+/* Versions before 6 have no "metadata" and do not name the version of the layout. */
+static bool is_flat(const json_t *cfg)
 {
-    const json_t *value = json_object_get(cfg, key);
-    if (!json_is_integer(value))
-        return sae_fail(err, SAE_E_FORMAT, "%s: \"%s\" is %s", path, key, value ? "not a whole number" : "missing");
-    json_int_t count = json_integer_value(value);
-    if (count < 1 || count > INT32_MAX)
-        return sae_fail(err, SAE_E_FORMAT, "%s: \"%s\" is %lld; it must be from 1 to %d", path, key, (long long)count,
-                        INT32_MAX);
-    *out = count;
-    return SAE_OK;
+    return !json_object_get(cfg, "metadata") && !json_object_get(cfg, "sae_lens_version");
 }
 
-static sae_status optional_bool(const json_t *cfg, const char *path, const char *key, bool *out, sae_error *err)
+/* d_sae, or the factor by which it is larger than d_in. */
+static sae_status read_sizes(const json_t *cfg, const char *path, sae_model_info *info, sae_error *err)
 {
-    const json_t *value = json_object_get(cfg, key);
-    if (!value || json_is_null(value)) return SAE_OK;
-    if (!json_is_boolean(value)) return sae_fail(err, SAE_E_FORMAT, "%s: \"%s\" is neither true nor false", path, key);
-    *out = json_is_true(value);
-    return SAE_OK;
+    sae_status status;
+    int64_t factor = 0;
+    SAE_TRY(sae_config_count(cfg, path, "d_in", &info->d, err));
+    if (!json_object_get(cfg, "d_sae")) SAE_TRY(sae_config_optional_count(cfg, path, "expansion_factor", &factor, err));
+    if (factor)
+        info->n = factor * info->d; /* both are below 2³¹; the model refuses what is too large */
+    else
+        SAE_TRY(sae_config_count(cfg, path, "d_sae", &info->n, err));
+done:
+    return status;
 }
 
 /* "topk" when a file from before version 6 calls itself standard but names TopK as its activation function. */
@@ -85,12 +84,16 @@ static sae_status read_k(const json_t *cfg, const char *path, sae_model_info *in
     return SAE_OK;
 }
 
+static int64_t count_or_0(const json_t *value)
+{
+    double number = json_number_value(value);
+    return number >= 1 && number < (double)INT32_MAX ? llround(number) : 0;
+}
+
 /* The average number of active latents that a threshold SAE was trained for, 0 if the file does not say. */
 static int64_t trained_k(const json_t *cfg)
 {
-    const json_t *k = json_object_get(about(cfg, "training_architecture_details"), "k");
-    double value = json_number_value(k);
-    return value >= 1 && value < (double)INT32_MAX ? llround(value) : 0;
+    return count_or_0(json_object_get(about(cfg, "training_architecture_details"), "k"));
 }
 
 static sae_arch trained_arch(const json_t *cfg, sae_arch by_rule)
@@ -109,70 +112,82 @@ static sae_arch trained_arch(const json_t *cfg, sae_arch by_rule)
     return by_rule;
 }
 
-static sae_status read_rule(const json_t *cfg, const char *path, sae_model_info *info, bool *fold_norms, bool *standard,
-                            sae_error *err)
-{
-    const char *architecture = "";
-    sae_status status;
-    SAE_TRY(read_architecture(cfg, path, &architecture, err));
-    *fold_norms = false;
-    *standard = strcmp(architecture, "standard") == 0;
-    if (strcmp(architecture, "topk") == 0) {
-        info->rule = SAE_RULE_TOPK;
-        info->arch = SAE_ARCH_TOPK;
-        SAE_TRY(read_k(cfg, path, info, err));
-        SAE_TRY(optional_bool(cfg, path, "rescale_acts_by_decoder_norm", fold_norms, err));
-    } else if (*standard || strcmp(architecture, "jumprelu") == 0) {
-        info->rule = SAE_RULE_THRESHOLD;
-        info->arch = trained_arch(cfg, *standard ? SAE_ARCH_RELU : SAE_ARCH_JUMPRELU);
-        info->k = trained_k(cfg);
-    } else {
-        char shown[64];
-        sae_printable(architecture, strlen(architecture), shown, sizeof shown);
-        bool training = strstr(architecture, "batchtopk") != NULL;
-        status = sae_fail(err, SAE_E_UNSUPPORTED,
-                          "%s: architecture \"%s\" is not supported (standard, topk and jumprelu are)%s", path, shown,
-                          training ? "; it is a training checkpoint: save its inference form with save_inference_model"
-                                   : "");
-    }
-done:
-    return status;
-}
+/* Architectures by the name that a file has. Those of BatchTopK are training checkpoints: an exported one is a
+ * jumprelu. */
+static const struct {
+    const char *name;
+    sae_saelens_form form;
+    sae_arch arch;
+} architectures[] = {
+    {"standard", SAE_SAELENS_STANDARD, SAE_ARCH_RELU},
+    {"topk", SAE_SAELENS_TOPK, SAE_ARCH_TOPK},
+    {"jumprelu", SAE_SAELENS_JUMPRELU, SAE_ARCH_JUMPRELU},
+    {"gated", SAE_SAELENS_GATED, SAE_ARCH_JUMPRELU},
+    {"batchtopk", SAE_SAELENS_BATCHTOPK, SAE_ARCH_BATCHTOPK},
+    {"matryoshka_batchtopk", SAE_SAELENS_BATCHTOPK, SAE_ARCH_BATCHTOPK},
+};
+#define ARCHITECTURES (sizeof architectures / sizeof *architectures)
 
-static sae_status read_input(const json_t *cfg, const char *path, sae_model_info *info, sae_error *err)
+static sae_status read_rule(const json_t *cfg, const char *path, sae_saelens_config *out, sae_error *err)
 {
     sae_status status;
-    bool finetuned = false;
-    info->subtract_b_dec = true;
-    SAE_TRY(optional_bool(cfg, path, "apply_b_dec_to_input", &info->subtract_b_dec, err));
-    SAE_TRY(optional_bool(cfg, path, "finetuning_scaling_factor", &finetuned, err));
-    if (finetuned) {
-        status = sae_fail(err, SAE_E_UNSUPPORTED, "%s: finetuning_scaling_factor is true; such SAEs are not supported",
-                          path);
-        goto done;
-    }
-    const json_t *norm = json_object_get(cfg, "normalize_activations");
-    const char *name = json_string_value(norm);
-    if (json_is_boolean(norm)) name = json_is_true(norm) ? "expected_average_only_in" : "none";
-    if (!norm || json_is_null(norm)) name = "none";
-    if (!name) {
-        status = sae_fail(err, SAE_E_FORMAT, "%s: \"normalize_activations\" is not text", path);
-        goto done;
-    }
-    if (strcmp(name, "none") == 0) {
-        info->input_norm = SAE_INPUT_PLAIN;
-    } else if (strcmp(name, "layer_norm") == 0) {
-        info->input_norm = SAE_INPUT_TOKEN;
-    } else {
+    sae_model_info *info = &out->info;
+    const char *name = "";
+    size_t i = 0;
+    SAE_TRY(read_architecture(cfg, path, &name, err));
+    while (i < ARCHITECTURES && strcmp(name, architectures[i].name) != 0) i++;
+    if (i == ARCHITECTURES) {
         char shown[64];
         sae_printable(name, strlen(name), shown, sizeof shown);
         status =
             sae_fail(err, SAE_E_UNSUPPORTED,
-                     "%s: normalize_activations is \"%s\": the weights expect activations scaled by a number that is "
-                     "not in the file; fold it into the weights with SAELens and save again",
+                     "%s: architecture \"%s\" is not supported (standard, topk, jumprelu, gated and batchtopk are)",
                      path, shown);
         goto done;
     }
+    out->form = architectures[i].form;
+    info->arch = architectures[i].arch;
+    info->rule = out->form == SAE_SAELENS_TOPK ? SAE_RULE_TOPK : SAE_RULE_THRESHOLD;
+    if (out->form == SAE_SAELENS_TOPK) {
+        SAE_TRY(read_k(cfg, path, info, err));
+    } else if (out->form == SAE_SAELENS_BATCHTOPK) {
+        info->k = count_or_0(json_object_get(cfg, "k"));
+    } else {
+        info->arch = trained_arch(cfg, info->arch);
+        info->k = trained_k(cfg);
+    }
+    if (out->form == SAE_SAELENS_TOPK || out->form == SAE_SAELENS_BATCHTOPK)
+        SAE_TRY(sae_config_bool(cfg, path, "rescale_acts_by_decoder_norm", &out->fold_norms, err));
+done:
+    return status;
+}
+
+static sae_status read_norm(const json_t *cfg, const char *path, sae_saelens_config *out, sae_error *err)
+{
+    const json_t *norm = json_object_get(cfg, "normalize_activations");
+    const char *name = json_string_value(norm);
+    if (json_is_boolean(norm)) name = json_is_true(norm) ? "expected_average_only_in" : "none";
+    if (!norm || json_is_null(norm)) name = "none";
+    if (!name) return sae_fail(err, SAE_E_FORMAT, "%s: \"normalize_activations\" is not text", path);
+    out->info.input_norm = strcmp(name, "layer_norm") == 0 ? SAE_INPUT_TOKEN : SAE_INPUT_PLAIN;
+    out->scaled = strcmp(name, "expected_average_only_in") == 0;
+    if (out->scaled || out->info.input_norm == SAE_INPUT_TOKEN || strcmp(name, "none") == 0) return SAE_OK;
+    char shown[64];
+    sae_printable(name, strlen(name), shown, sizeof shown);
+    return sae_fail(
+        err, SAE_E_UNSUPPORTED,
+        "%s: normalize_activations is \"%s\", which cannot be folded into the weights (none, layer_norm and "
+        "expected_average_only_in are read)",
+        path, shown);
+}
+
+static sae_status read_input(const json_t *cfg, const char *path, sae_saelens_config *out, sae_error *err)
+{
+    sae_status status;
+    out->info.subtract_b_dec = true;
+    SAE_TRY(sae_config_bool(cfg, path, "apply_b_dec_to_input", &out->info.subtract_b_dec, err));
+    SAE_TRY(sae_config_bool(cfg, path, "finetuning_scaling_factor", &out->finetuned, err));
+    SAE_TRY(read_norm(cfg, path, out, err));
     const json_t *reshape = json_object_get(cfg, "reshape_activations");
     const char *shape = json_string_value(reshape);
     bool flat = !reshape || json_is_null(reshape) || (shape && strcmp(shape, "none") == 0);
@@ -184,37 +199,72 @@ done:
     return status;
 }
 
-static void read_metadata(const json_t *cfg, sae_model_info *info)
+/* ---- what it was trained on --------------------------------------------------------------------------------- */
+
+/* Releases whose cfg.json is older than the key that says whether writing weights were centred. They were:
+ * TransformerLens did so by default then, and SAELens' own list of releases corrects them in the same way. */
+static const struct {
+    const char *release, *model, *site;
+    int first_layer, last_layer;
+    int64_t smallest, largest; /* width */
+} centred_releases[] = {
+    {"gpt2-small-res-jb", "gpt2-small", "hook_resid_pre", 0, 11, 24576, 24576},
+    {"gpt2-small-res-jb", "gpt2-small", "hook_resid_post", 11, 11, 24576, 24576},
+    {"gpt2-small-res-jb-feature-splitting", "gpt2-small", "hook_resid_pre", 8, 8, 768, 98304},
+};
+
+static bool is_centred_release(const json_t *cfg, const sae_model_info *info)
 {
-    about_text(cfg, "model_name", info->acts.model, sizeof info->acts.model);
-    about_text(cfg, "hook_name", info->acts.hook_name, sizeof info->acts.hook_name);
+    const char *dataset = json_string_value(about(cfg, "dataset_path"));
+    int layer = -1, end = 0;
+    if (!is_flat(cfg) || !json_object_get(cfg, "hook_point") || info->d != 768) return false;
+    if (dataset && !strstr(dataset, "openwebtext")) return false;
+    if (sscanf(info->acts.hook_name, "blocks.%d.%n", &layer, &end) != 1 || end == 0) return false;
+    for (size_t i = 0; i < sizeof centred_releases / sizeof *centred_releases; i++)
+        if (strcmp(info->acts.model, centred_releases[i].model) == 0 &&
+            strcmp(info->acts.hook_name + end, centred_releases[i].site) == 0 &&
+            layer >= centred_releases[i].first_layer && layer <= centred_releases[i].last_layer &&
+            info->n >= centred_releases[i].smallest && info->n <= centred_releases[i].largest)
+            return true;
+    return false;
+}
+
+void sae_saelens_metadata_read(const json_t *cfg, sae_model_info *info)
+{
+    sae_config_text(about(cfg, "model_name"), info->acts.model, sizeof info->acts.model);
+    sae_config_text(about_or(cfg, "hook_name", "hook_point"), info->acts.hook_name, sizeof info->acts.hook_name);
     json_int_t ctx = json_integer_value(about(cfg, "context_size"));
     if (ctx > 0) info->acts.ctx = ctx;
     const json_t *bos = about(cfg, "prepend_bos");
     info->knows_bos = json_is_boolean(bos);
     info->acts.prepend_bos = json_is_true(bos);
-    const json_t *centred = json_object_get(about(cfg, "model_from_pretrained_kwargs"), "center_writing_weights");
+    const json_t *kwargs = about_or(cfg, "model_from_pretrained_kwargs", "model_kwargs");
+    const json_t *centred = json_object_get(kwargs, "center_writing_weights");
     info->knows_centering = json_is_boolean(centred);
     info->acts.center_residual = json_is_true(centred);
 }
 
-sae_status sae_saelens_config_read(const char *path, sae_model_info *info, bool *fold_norms, bool *standard,
-                                   sae_error *err)
+/* What earlier versions left out because there was no other way. */
+static void complete_metadata(const json_t *cfg, sae_model_info *info)
+{
+    if (!info->knows_bos && is_flat(cfg) && json_object_get(cfg, "hook_point"))
+        info->knows_bos = info->acts.prepend_bos = true;
+    if (!info->knows_centering && is_centred_release(cfg, info))
+        info->knows_centering = info->acts.center_residual = true;
+}
+
+sae_status sae_saelens_config_read(const char *path, sae_saelens_config *out, sae_error *err)
 {
     sae_status status;
     json_t *cfg = NULL;
-    sae_model_info read = {0};
-    SAE_TRY(sae_json_read(&cfg, path, CONFIG_LIMIT, CONFIG_DEPTH, err));
-    if (!json_is_object(cfg)) {
-        status = sae_fail(err, SAE_E_FORMAT, "%s does not hold a JSON object", path);
-        goto done;
-    }
-    SAE_TRY(need_count(cfg, path, "d_in", &read.d, err));
-    SAE_TRY(need_count(cfg, path, "d_sae", &read.n, err));
-    SAE_TRY(read_rule(cfg, path, &read, fold_norms, standard, err));
+    sae_saelens_config read = {0};
+    SAE_TRY(sae_config_open(&cfg, path, err));
+    SAE_TRY(read_sizes(cfg, path, &read.info, err));
+    SAE_TRY(read_rule(cfg, path, &read, err));
     SAE_TRY(read_input(cfg, path, &read, err));
-    read_metadata(cfg, &read);
-    *info = read;
+    sae_saelens_metadata_read(cfg, &read.info);
+    complete_metadata(cfg, &read.info);
+    *out = read;
 done:
     json_decref(cfg);
     return status;
