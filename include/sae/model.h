@@ -76,6 +76,8 @@ SAE_API sae_status sae_model_load(sae_model **out, const char *path, sae_error *
  * the BatchTopK repository; dictionary_learning's before threshold_start_step). SAE_E_ARG for files that have their own
  * thresholds, or need none. */
 SAE_API sae_status sae_model_load_theta(sae_model **out, const char *path, double theta, sae_error *err);
+/* Whether a directory has files of an SAE, by their names alone. */
+SAE_API bool sae_model_is_at(const char *dir);
 /* Makes a model from weights (copied). info gives d, n, rule, k, input_norm, subtract_b_dec, arch and metadata;
  * has_theta, theta and acts.d are derived. The same checks as for files. */
 SAE_API sae_status sae_model_create(sae_model **out, const sae_model_info *info, const sae_weights *weights,

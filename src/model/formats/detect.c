@@ -46,6 +46,13 @@ static bool holds_file(const char *dir, const char *name)
     return there;
 }
 
+bool sae_model_is_at(const char *dir)
+{
+    bool there = holds_file(dir, sae_format_saelens.config);
+    for (size_t i = 0; !there && i < FORMATS; i++) there = holds_file(dir, formats[i]->weights);
+    return there;
+}
+
 static sae_status set_place(place *out, const sae_format_entry *entry, const char *dir, sae_error *err)
 {
     out->entry = entry;
