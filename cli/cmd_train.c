@@ -93,7 +93,12 @@ static void print_json(const settings *s, const made *m, FILE *out)
         cli_json_text(&json, "path", sae->path);
         cli_json_text(&json, "arch", sae_arch_name(sae->config.arch));
         cli_json_int(&json, "n", sae->config.width);
-        cli_json_int(&json, "k", sae->config.k);
+        if (sae->config.k > 0)
+            cli_json_int(&json, "k", sae->config.k);
+        else
+            cli_json_null(&json, "k");
+        cli_json_real(&json, "l0", sae->config.l0 > 0 ? sae->config.l0 : NAN);
+        cli_json_real(&json, "lambda", sae->lambda);
         cli_json_real(&json, "lr", sae->config.lr);
         cli_json_int(&json, "seed", (int64_t)sae->config.seed);
         cli_json_real(&json, "theta", sae->theta);
@@ -109,10 +114,21 @@ static void print_json(const settings *s, const made *m, FILE *out)
     cli_json_finish(&json);
 }
 
+/* What was asked for: k or an L0, or the λ that was given. */
+static void sparsity_text(cli_table *table, const sae_train_config *config)
+{
+    char text[64];
+    if (config->k > 0)
+        snprintf(text, sizeof text, "%lld", (long long)config->k);
+    else
+        snprintf(text, sizeof text, "%s%g", config->l0 > 0 ? "" : "λ ", config->l0 > 0 ? config->l0 : config->lambda);
+    cli_table_text(table, text);
+}
+
 static void print_saes(const made *m, FILE *out)
 {
     const sae_train_result *r = m->result;
-    static const char *const names[] = {"SAE", "width", "k", "L0", "MSE", "FVU", "dead"};
+    static const char *const names[] = {"SAE", "width", "asked", "L0", "MSE", "FVU", "dead"};
     cli_table table;
     cli_table_start(&table, names, CLI_COUNT(names));
     for (size_t i = 0; i < r->n_saes; i++) {
@@ -121,7 +137,7 @@ static void print_saes(const made *m, FILE *out)
         bool measured = held_out->tokens > 0;
         cli_table_text(&table, sae->path);
         cli_table_count(&table, sae->config.width);
-        cli_table_count(&table, sae->config.k);
+        sparsity_text(&table, &sae->config);
         cli_table_number(&table, measured ? held_out->l0 : NAN, 4);
         cli_table_number(&table, measured ? held_out->mse : NAN, 4);
         cli_table_number(&table, measured ? held_out->fvu : NAN, 4);
@@ -136,6 +152,7 @@ static void print_saes(const made *m, FILE *out)
     if (m->held_out[0].tokens)
         fprintf(out,
                 "\n  Measured on %s tokens that were held out of training:\n"
+                "  asked the k or L0 asked for (λ: weight of the sparsity term)\n"
                 "  L0    active latents per token\n"
                 "  MSE   squared error of the reconstruction, summed over the dimensions\n"
                 "  FVU   share of the activations' variance that the reconstruction misses\n"
@@ -271,8 +288,8 @@ done:
 }
 
 static const char *const usage[] = {
-    "--acts ACTS --width N[,N...] --k K[,K...] --out DIR [--OPTION VALUE]...",
-    "--model DIR --layer L --text FILE... --width N[,N...] --k K[,K...] --out DIR [--OPTION VALUE]...",
+    "--acts ACTS --width N[,N...] --l0 X[,X...] --out DIR [--OPTION VALUE]...",
+    "--model DIR --layer L --text FILE... --width N[,N...] --l0 X[,X...] --out DIR [--OPTION VALUE]...",
     NULL,
 };
 static const cli_group groups[] = {
@@ -284,6 +301,8 @@ static const cli_group groups[] = {
 static const cli_note examples[] = {
     {"--acts acts --arch batchtopk --width 256,512,2048 --k 8 --out saes",
      "Three widths at once, on the same batches:"},
+    {"--acts acts --arch batchtopk,jumprelu --width 2048 --l0 8,16,32 --out saes",
+     "Two kinds at the same three sparsities:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae", "One SAE, with checkpoints:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae --resume", "Going on after Ctrl-C:"},
 };
@@ -292,8 +311,8 @@ static const cli_note json_keys[] = {
     {"tokens, steps, seconds", "what the run trained on, and how long it took"},
     {"resumed_from", "step of the checkpoint that it started from, or null"},
     {"saes",
-     "array with one object per SAE: path, arch, n (width), k, lr, seed, theta (threshold of the saved SAE or "
-     "null), thetas ({calibrated, running, l0}, each {theta, l0}: the threshold and the mean L0 that it gives), "
+     "array with one object per SAE: path, arch, n (width), k, l0 (asked for), lambda (in the last step; each null "
+     "where there is none), lr, seed, theta (the one threshold of the saved SAE or null), thetas ({calibrated, running, l0}, each {theta, l0}: the threshold and the mean L0 that it gives), "
      "held_out"},
     {"held_out", "{tokens, l0, mse, fvu, dead} on rows held out of training, or null; mse is summed over d, dead "
                  "counts latents that never fired"},
@@ -306,8 +325,10 @@ const cli_command cli_train = {
     .summary = "train one sparse autoencoder or a grid of them",
     .usage = usage,
     .description =
-        "Trains TopK or BatchTopK sparse autoencoders. Lists of --arch, --width, --k, --lr and --seed make a grid; "
-        "all its SAEs are trained at once on the same batches, and each comes out as if trained alone.\n\n"
+        "Trains sparse autoencoders of five kinds: TopK, BatchTopK, Matryoshka BatchTopK, ReLU and JumpReLU. --l0 asks for "
+        "a mean number of active latents, whatever the kind; it is reached in one run. Lists of --arch, --width, --k or "
+        "--l0, --lr and --seed make a grid; all its SAEs are trained at once on the same batches, and each comes out as "
+        "if trained alone.\n\n"
         "A saved SAE is a directory that SAELens 6 loads. Ctrl-C or SIGTERM saves a checkpoint; the same command "
         "with --resume goes on, and ends with the same bits as a run that was never stopped.",
     .groups = groups,

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Are SAEs trained by sae as good as plain PyTorch's? (make bench-quality; minutes, not part of any test run)
+# Are SAEs trained by sae as good as plain PyTorch's, and does --l0 give what was asked? (make bench-quality; an hour
+# or so, not part of any test run)
 #
-#   bench/quality/run.sh BUILD [OPTION…]      options of fvu_vs_torch.py, such as --width 2048
+#   bench/quality/run.sh BUILD [torch|l0 [OPTION…]]     one of the two, with options of fvu_vs_torch.py or l0.py
 #
 # Text and activations as in the demo; everything is made in BUILD/quality.
 set -euo pipefail
@@ -9,7 +10,8 @@ cd "$(dirname "$0")/../.."
 [ $# -ge 1 ] || { echo "usage: run.sh BUILD [OPTION…]" >&2; exit 2; }
 sae=$1/sae
 out=$1/quality
-shift
+which=${2:-all}
+shift $(($# > 1 ? 2 : 1))
 python=$(scripts/venv.sh tests/parity/requirements.txt)
 scripts/deps.sh demo
 mkdir -p "$out"
@@ -22,4 +24,12 @@ harvest()
 }
 harvest acts text.txt 1M
 harvest acts-held-out held-out.txt 100k
-"$python" bench/quality/fvu_vs_torch.py --sae "$sae" --acts "$out/acts" --held-out "$out/acts-held-out" --out "$out" "$@"
+status=0
+if [ "$which" != l0 ]; then
+    "$python" bench/quality/fvu_vs_torch.py --sae "$sae" --acts "$out/acts" --held-out "$out/acts-held-out" --out "$out" \
+        "$@" || status=1
+fi
+if [ "$which" != torch ]; then
+    "$python" bench/quality/l0.py --sae "$sae" --acts "$out/acts" --out "$out" "$@" || status=1
+fi
+exit $status

@@ -11,7 +11,7 @@ extern "C" {
 
 typedef struct sae_model sae_model;
 
-/* How latents are chosen at inference. A BatchTopK SAE is saved and read as THRESHOLD. */
+/* How latents are chosen at inference. A BatchTopK or Matryoshka SAE is saved and read as THRESHOLD. */
 typedef enum sae_rule {
     SAE_RULE_TOPK,     /* the k largest z of the row, then ReLU */
     SAE_RULE_THRESHOLD /* f = z·[z > θ_i]; θ = 0 is ReLU */
@@ -23,9 +23,16 @@ typedef enum sae_input_norm {
     SAE_INPUT_TOKEN /* per token: (x − mean)/(std + 1e-5), std unbiased; undone after decode (SAELens layer_norm) */
 } sae_input_norm;
 
-/* Training kinds. A file's matryoshka_batchtopk counts as BATCHTOPK. */
-typedef enum sae_arch { SAE_ARCH_RELU, SAE_ARCH_TOPK, SAE_ARCH_BATCHTOPK, SAE_ARCH_JUMPRELU } sae_arch;
-SAE_API const char *sae_arch_name(sae_arch arch); /* "relu", "topk", "batchtopk", "jumprelu" */
+/* Training kinds. */
+typedef enum sae_arch {
+    SAE_ARCH_RELU,
+    SAE_ARCH_TOPK,
+    SAE_ARCH_BATCHTOPK,
+    SAE_ARCH_JUMPRELU,
+    SAE_ARCH_MATRYOSHKA, /* Matryoshka BatchTopK */
+    SAE_ARCHS
+} sae_arch;
+SAE_API const char *sae_arch_name(sae_arch arch); /* "relu", "topk", "batchtopk", "jumprelu", "matryoshka" */
 
 typedef struct sae_model_info {
     int64_t d, n;

@@ -15,6 +15,9 @@ const char *sae_blas_name(void);
 /* C [m, n] = alpha · A [m, k] · B [n, k]ᵀ + beta · C; row-major with leading dimensions (elements per row). */
 void sae_gemm_nt(int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda, const float *B, int64_t ldb,
                  float beta, float *C, int64_t ldc);
+/* C [m, n] = alpha · A [k, m]ᵀ · B [k, n] + beta · C. */
+void sae_gemm_tn(int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda, const float *B, int64_t ldb,
+                 float beta, float *C, int64_t ldc);
 /* C [m, n] = alpha · A [m, k] · B [k, n] + beta · C. */
 void sae_gemm_nn(int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda, const float *B, int64_t ldb,
                  float beta, float *C, int64_t ldc);

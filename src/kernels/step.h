@@ -13,12 +13,24 @@
 void sae_residual(const sae_codes *codes, const int32_t *subset, int64_t n_subset, const float *target,
                   const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads);
 
+#define SAE_MOST_PREFIXES 32
+
+/* The same for a Matryoshka dictionary, whose prefix g (at most SAE_MOST_PREFIXES of them) has the latents below ends[g] (ascending; the last is n): in one
+ * walk along each row's codes, with e_g the residual of prefix g,
+ *   e [n_prefixes, rows, d]: slice g = Σ_{h ≥ g} e_h (the last slice: the residual of the whole dictionary),
+ *   slope[j] = (slice of the first prefix that holds the latent)_b·W_dec,i,   row_square[g·rows + b] = ‖e_g,b‖². */
+void sae_residual_prefixes(const sae_codes *codes, const int32_t *ends, int n_prefixes, const float *target,
+                           const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads);
+
+/* slope[j] = e_b·W_dec,i for every code j of row b, whatever its value. */
+void sae_slopes(const sae_codes *codes, const float *e, const float *W_dec, int64_t d, float *slope, int threads);
+
 /* sums[j] = Σ_b e[b, j] in a fixed order; scratch [⌈rows/64⌉, d]. */
 void sae_column_sums(const float *e, int64_t rows, int64_t d, double *scratch, double *sums, int threads);
 
 /* Codes regrouped by latent: latent i has entries offsets[i] … offsets[i + 1] − 1, rows ascending. */
 typedef struct sae_by_latent {
-    int64_t max_n, capacity;
+    int64_t max_n, capacity; /* room: latents, entries */
     int64_t *offsets; /* [max_n + 1] */
     int32_t *row;     /* [capacity] */
     float *f;         /* [capacity] activation */
@@ -30,6 +42,8 @@ typedef struct sae_by_latent {
 
 sae_status sae_by_latent_new(sae_by_latent *out, int64_t max_n, int64_t capacity, sae_error *err);
 void sae_by_latent_clear(sae_by_latent *by);
+/* Room for `entries`; what was filled in is lost when it grows. */
+sae_status sae_by_latent_reserve(sae_by_latent *by, int64_t entries, sae_error *err);
 /* n ≤ max_n: latents of the SAE whose codes these are. */
 void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, const float *slope, int threads);
 
@@ -39,9 +53,17 @@ void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, co
  * followed by Adam on all rows and renormalised decoder rows. A latent's rows are read and written once. */
 typedef struct sae_update_term {
     const sae_by_latent *codes;
-    const float *e; /* [rows, d] residual of this term */
+    const float *e; /* [rows, d] residual of this term; with prefixes the slices of sae_residual_prefixes */
     float scale;
+    const int32_t *prefix_ends; /* [n_prefixes]; NULL: no prefixes */
+    int n_prefixes;
 } sae_update_term;
+
+/* Gradients that were formed elsewhere (kernels/dense.h): the update starts from them instead of from 0. */
+typedef struct sae_dense_gradient {
+    float *W_enc, *W_dec; /* [n, d] */
+    float *b_enc;         /* [n] */
+} sae_dense_gradient;
 
 #define SAE_LATENT_CHUNK 128 /* latents per unit of parallel work and of the fixed reduction order */
 #define SAE_LATENT_GROUP 32  /* latents whose gradient rows are formed together */
@@ -64,6 +86,7 @@ typedef struct sae_update {
     const float *c; /* [rows, d] centred input */
     sae_update_term terms[2];
     int n_terms;
+    const sae_dense_gradient *dense; /* NULL: none */
     float *W_enc, *b_enc, *W_dec; /* parameters, updated */
     float *m_W_enc, *m_b_enc, *m_W_dec;
     float *v_W_enc, *v_b_enc, *v_W_dec;

@@ -15,6 +15,7 @@ const char *sae_arch_name(sae_arch arch)
         [SAE_ARCH_TOPK] = "topk",
         [SAE_ARCH_BATCHTOPK] = "batchtopk",
         [SAE_ARCH_JUMPRELU] = "jumprelu",
+        [SAE_ARCH_MATRYOSHKA] = "matryoshka",
     };
     size_t i = (size_t)arch;
     return i < sizeof names / sizeof *names ? names[i] : "unknown";

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { FORMAT = 2 }; /* of run.json and the states */
+
 /* ---- names ------------------------------------------------------------------------------------------- */
 
 static char *state_path(const sae_run *run, size_t i, int64_t step)
@@ -33,20 +35,60 @@ static void remove_states(const sae_run *run, int64_t step)
 
 /* ---- one SAE's state ------------------------------------------------------------------------------------ */
 
-enum { PARTS = 4, SETS = 3, TENSORS = PARTS * SETS + 2 };
+enum { PARTS = 5, SETS = 3, TENSORS = PARTS * SETS + 2 };
 static const char *const set_names[SETS] = {"", "adam_m.", "adam_v."};
-static const char *const part_names[PARTS] = {"W_enc", "b_enc", "W_dec", "b_dec"};
+static const char *const part_names[PARTS] = {"W_enc", "b_enc", "W_dec", "b_dec", "theta"};
 
-/* Lists the tensors of a state; `numbers` [3] holds scale, θ's mean and its batch count. */
-static void list_state(const sae_training *t, double numbers[3], char names[TENSORS][32], sae_tensor out[TENSORS])
+/* Everything that is one number. */
+enum {
+    SCALE,
+    RMS,
+    THETA_MEAN,
+    THETA_BATCHES,
+    LAST_L0,
+    LAMBDA,
+    CONTROL_L0,
+    CONTROL_NEAR,
+    CONTROL_GAIN,
+    CONTROL_STEPS,
+    NUMBERS
+};
+
+static void get_numbers(const sae_training *t, double numbers[NUMBERS])
+{
+    numbers[SCALE] = t->scale;
+    numbers[RMS] = t->rms;
+    numbers[THETA_MEAN] = t->theta.mean;
+    numbers[THETA_BATCHES] = (double)t->theta.batches;
+    numbers[LAST_L0] = t->last_l0;
+    numbers[LAMBDA] = t->control.lambda;
+    numbers[CONTROL_L0] = t->control.l0;
+    numbers[CONTROL_NEAR] = t->control.near;
+    numbers[CONTROL_GAIN] = t->control.gain;
+    numbers[CONTROL_STEPS] = (double)t->control.steps;
+}
+
+static void set_numbers(sae_training *t, const double numbers[NUMBERS])
+{
+    t->scale = numbers[SCALE];
+    t->rms = numbers[RMS];
+    t->theta = (sae_running_theta){numbers[THETA_MEAN], (int64_t)numbers[THETA_BATCHES]};
+    t->last_l0 = numbers[LAST_L0];
+    t->control = (sae_control){numbers[LAMBDA], numbers[CONTROL_L0], numbers[CONTROL_NEAR], numbers[CONTROL_GAIN],
+                               (int64_t)numbers[CONTROL_STEPS]};
+}
+
+/* Lists the tensors of a state; returns how many there are (θ only where it is learned). */
+static int list_state(const sae_training *t, double numbers[NUMBERS], char names[TENSORS][32], sae_tensor out[TENSORS])
 {
     const sae_tensors *sets[SETS] = {&t->p, &t->m, &t->v};
+    int at = 0;
     for (int s = 0; s < SETS; s++)
         for (int p = 0; p < PARTS; p++) {
-            float *const data[PARTS] = {sets[s]->W_enc, sets[s]->b_enc, sets[s]->W_dec, sets[s]->b_dec};
+            float *const data[PARTS] = {sets[s]->W_enc, sets[s]->b_enc, sets[s]->W_dec, sets[s]->b_dec, sets[s]->theta};
             bool matrix = p == 0 || p == 2;
             int64_t rows = p == 3 ? t->d : t->n, count = matrix ? rows * t->d : rows;
-            int at = s * PARTS + p;
+            if (!data[p]) continue;
             snprintf(names[at], 32, "%s%s", set_names[s], part_names[p]);
             out[at] = (sae_tensor){.name = names[at],
                                    .dtype = SAE_DTYPE_F32,
@@ -54,31 +96,34 @@ static void list_state(const sae_training *t, double numbers[3], char names[TENS
                                    .shape = {rows, t->d},
                                    .data = data[p],
                                    .bytes = (size_t)count * sizeof(float)};
+            at++;
         }
-    out[TENSORS - 2] = (sae_tensor){.name = "tokens_since_fired",
-                                    .dtype = SAE_DTYPE_I64,
-                                    .rank = 1,
-                                    .shape = {t->n},
-                                    .data = t->since_fired,
-                                    .bytes = (size_t)t->n * sizeof(int64_t)};
-    out[TENSORS - 1] = (sae_tensor){.name = "scale_and_theta",
-                                    .dtype = SAE_DTYPE_F64,
-                                    .rank = 1,
-                                    .shape = {3},
-                                    .data = numbers,
-                                    .bytes = 3 * sizeof(double)};
+    out[at++] = (sae_tensor){.name = "tokens_since_fired",
+                             .dtype = SAE_DTYPE_I64,
+                             .rank = 1,
+                             .shape = {t->n},
+                             .data = t->since_fired,
+                             .bytes = (size_t)t->n * sizeof(int64_t)};
+    out[at++] = (sae_tensor){.name = "numbers",
+                             .dtype = SAE_DTYPE_F64,
+                             .rank = 1,
+                             .shape = {NUMBERS},
+                             .data = numbers,
+                             .bytes = NUMBERS * sizeof(double)};
+    return at;
 }
 
 static sae_status save_state(const sae_run *run, size_t i, sae_error *err)
 {
     const sae_training *t = &run->trainer->saes[i];
-    double numbers[3] = {t->scale, t->theta.mean, (double)t->theta.batches};
+    double numbers[NUMBERS];
     char names[TENSORS][32];
     sae_tensor tensors[TENSORS];
-    list_state(t, numbers, names, tensors);
+    get_numbers(t, numbers);
+    int count = list_state(t, numbers, names, tensors);
     char *path = state_path(run, i, run->trainer->step);
     if (!path) return sae_fail_memory(err, "a path", strlen(run->dirs[i]));
-    sae_status status = sae_safetensors_write(path, tensors, TENSORS, NULL, 0, err);
+    sae_status status = sae_safetensors_write(path, tensors, (size_t)count, NULL, 0, err);
     sae_free(path);
     return status;
 }
@@ -88,14 +133,14 @@ static sae_status load_state(sae_run *run, size_t i, int64_t step, sae_error *er
     sae_status status;
     sae_training *t = &run->trainer->saes[i];
     sae_safetensors *file = NULL;
-    double numbers[3];
+    double numbers[NUMBERS];
     char names[TENSORS][32];
     sae_tensor tensors[TENSORS];
-    list_state(t, numbers, names, tensors);
+    int count = list_state(t, numbers, names, tensors);
     char *path = state_path(run, i, step);
     if (!path) return sae_fail_memory(err, "a path", strlen(run->dirs[i]));
     SAE_TRY(sae_safetensors_open(&file, path, err));
-    for (int k = 0; k < TENSORS; k++) {
+    for (int k = 0; k < count; k++) {
         const sae_tensor *want = &tensors[k], *have = sae_safetensors_find(file, want->name);
         bool same = have && have->dtype == want->dtype && have->rank == want->rank && have->bytes == want->bytes;
         for (int r = 0; same && r < want->rank; r++) same = have->shape[r] == want->shape[r];
@@ -105,8 +150,7 @@ static sae_status load_state(sae_run *run, size_t i, int64_t step, sae_error *er
         }
         memcpy((void *)want->data, have->data, want->bytes); /* the views point into this trainer's own memory */
     }
-    t->scale = numbers[0];
-    t->theta = (sae_running_theta){numbers[1], (int64_t)numbers[2]};
+    set_numbers(t, numbers);
     t->hint = t->aux_hint = (sae_encode_hint){0};
 done:
     sae_safetensors_close(file);
@@ -151,9 +195,9 @@ static sae_status write_run(const sae_run *run, int64_t step, bool finished, con
     json_t *sizes = json_array();
     for (size_t i = 0; i < run->count; i++)
         json_array_append_new(sizes, json_integer(log_sizes ? (json_int_t)log_sizes[i] : 0));
-    json_t *object = json_pack("{s:i, s:I, s:I, s:b, s:o, s:o, s:o}", "format", 1, "step", (json_int_t)step, "steps",
-                               (json_int_t)run->steps, "finished", (int)finished, "data", data_json(run), "options",
-                               options_json(run), "metrics_bytes", sizes);
+    json_t *object = json_pack("{s:i, s:I, s:I, s:b, s:o, s:o, s:o}", "format", FORMAT, "step", (json_int_t)step,
+                               "steps", (json_int_t)run->steps, "finished", (int)finished, "data", data_json(run),
+                               "options", options_json(run), "metrics_bytes", sizes);
     sae_status status = path && object ? sae_json_write(path, object, err) : sae_fail_memory(err, "run.json", 4096);
     json_decref(object);
     sae_free(path);
@@ -238,7 +282,7 @@ sae_status sae_run_load(sae_run *run, sae_error *err)
     json_t *then = NULL, *now = NULL;
     SAE_TRY(read_run(run, &then, err));
     int64_t step = json_integer_value(json_object_get(then, "step"));
-    if (json_integer_value(json_object_get(then, "format")) != 1 || step < 0 || step > run->steps) {
+    if (json_integer_value(json_object_get(then, "format")) != FORMAT || step < 0 || step > run->steps) {
         status = sae_fail(err, SAE_E_FORMAT, "%s/run.json is not a run that this version can go on with", run->out);
         goto done;
     }

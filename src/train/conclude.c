@@ -30,7 +30,7 @@ static void folded_clear(folded *f)
 }
 
 /* b_enc, b_dec and θ divided by the input scale: codes and reconstructions of raw rows, f in raw units. `theta` is
- * already raw; it is used for BatchTopK only. */
+ * already raw; it is used by kinds that have one for all latents. */
 static sae_status fold(const sae_training *t, double theta, const sae_acts_meta *meta, folded *out, sae_error *err)
 {
     folded f = {0};
@@ -41,9 +41,10 @@ static sae_status fold(const sae_training *t, double theta, const sae_acts_meta 
         folded_clear(&f);
         return sae_fail_memory(err, "an SAE", (size_t)t->n * 8);
     }
+    bool relu = t->config.arch == SAE_ARCH_RELU;
     for (int64_t i = 0; i < t->n; i++) {
         f.b_enc[i] = (float)(t->p.b_enc[i] / t->scale);
-        f.threshold[i] = (float)theta;
+        f.threshold[i] = t->p.theta ? (float)(t->p.theta[i] / t->scale) : relu ? 0 : (float)theta;
     }
     for (int64_t j = 0; j < t->d; j++) f.b_dec[j] = (float)(t->p.b_dec[j] / t->scale);
     bool topk = t->config.arch == SAE_ARCH_TOPK;
@@ -230,12 +231,13 @@ sae_status sae_run_conclude(sae_run *run, size_t i, sae_train_sae *out, sae_erro
     folded f = {0};
     out->config = t->config;
     out->theta = NAN;
+    out->lambda = t->config.k > 0 ? NAN : sae_thresholds_lambda(t, run->steps, run->steps);
     out->thetas = (sae_thetas){NAN, NAN, NAN, NAN, NAN, NAN};
     if (snprintf(out->path, sizeof out->path, "%s", run->dirs[i]) >= (int)sizeof out->path) {
         status = sae_fail(err, SAE_E_ARG, "the path %s is too long", run->dirs[i]);
         goto done;
     }
-    if (t->config.arch == SAE_ARCH_BATCHTOPK) {
+    if (t->config.arch == SAE_ARCH_BATCHTOPK || t->config.arch == SAE_ARCH_MATRYOSHKA) {
         out->thetas.running = sae_running_theta_value(&t->theta) / t->scale;
         SAE_TRY(calibrate(run, i, &out->thetas.calibrated, err));
         if (info->held_out > 0) SAE_TRY(held_out_thetas(run, t, &info->meta, &out->thetas, err));

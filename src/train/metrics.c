@@ -50,7 +50,7 @@ sae_status sae_run_log(sae_run *run, sae_error *err)
         number(out, "fvu", m->fvu);
         fprintf(out, ",\"dead\":%lld", (long long)m->dead);
         number(out, "theta", m->theta / run->trainer->saes[i].scale);
-        number(out, "lambda", NAN);
+        number(out, "lambda", m->lambda);
         number(out, "lr", m->lr);
         fprintf(out, ",\"tokens_per_s\":null}\n");
         if (ferror(out)) return sae_fail_errno(err, "cannot write %s/metrics.jsonl", run->dirs[i]);

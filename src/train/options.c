@@ -1,21 +1,11 @@
-/* What can be asked of a training run: defaults, the option table, and the grid that lists span. */
+/* What can be asked of a training run: defaults and the option table. */
 #include <sae/train.h>
-
-#include "base/alloc.h"
-#include "base/error.h"
-
-#include <errno.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 sae_train_options sae_train_options_default(void)
 {
     sae_source_config source = sae_source_config_default();
     return (sae_train_options){
         .arch = "batchtopk",
-        .k = "32",
         .lr = "auto",
         .seed = "0",
         .warmup = 0.05,
@@ -27,6 +17,10 @@ sae_train_options sae_train_options_default(void)
         .aux_alpha = 1.0 / 32,
         .aux_norm = SAE_AUX_NONE,
         .theta = SAE_THETA_CALIBRATED,
+        .lambda_warmup = 0.1,
+        .warm_start = 0.4,
+        .theta_init = 0.001,
+        .prefixes = "1/16,1/8,1/4,1/2,1",
         .b_dec_init = SAE_B_DEC_MEAN,
         .batch = 4096,
         .shuffle = source.shuffle,
@@ -39,9 +33,15 @@ sae_train_options sae_train_options_default(void)
 #define AT(field) offsetof(sae_train_options, field)
 
 static const sae_option table[] = {
-    {"arch", SAE_OPT_LIST, AT(arch), "KIND[,KIND…]", "batchtopk", 0, -1, NULL, NULL, "kind of SAE: topk, batchtopk"},
+    {"arch", SAE_OPT_LIST, AT(arch), "KIND[,KIND…]", "batchtopk", 0, -1, NULL, NULL,
+     "kind of SAE: topk, batchtopk, matryoshka, relu, jumprelu"},
     {"width", SAE_OPT_LIST, AT(width), "N[,N…]", NULL, 0, -1, NULL, NULL, "number of latents"},
-    {"k", SAE_OPT_LIST, AT(k), "K[,K…]", "32", 0, -1, NULL, NULL, "active latents per token (batchtopk: on average)"},
+    {"k", SAE_OPT_LIST, AT(k), "K[,K…]", "32", 0, -1, NULL, NULL,
+     "active latents per token (batchtopk and matryoshka: on average)"},
+    {"l0", SAE_OPT_LIST, AT(l0), "X[,X…]", NULL, 0, -1, NULL, NULL,
+     "mean active latents per token, for every kind: k where there is one, else reached by a controller"},
+    {"lambda", SAE_OPT_LIST, AT(lambda), "F[,F…]", NULL, 0, -1, NULL, NULL,
+     "relu, jumprelu: weight of the sparsity term, in place of --l0"},
     {"lr", SAE_OPT_LIST, AT(lr), "F[,F…]", "auto", 0, -1, NULL, NULL,
      "learning rate; auto is 4e-4·√(16384/width), at most 2e-3"},
     {"seed", SAE_OPT_LIST, AT(seed), "S[,S…]", "0", 0, -1, NULL, NULL, "seed of the initial weights"},
@@ -66,6 +66,16 @@ static const sae_option table[] = {
      "tokens without firing after which a latent counts as dead"},
     {"theta", SAE_OPT_CHOICE, AT(theta), "HOW", "calibrated", 0, -1, "calibrated|running|l0", NULL,
      "which inference threshold a batchtopk SAE is saved with"},
+    {"lambda-warmup", SAE_OPT_FLOAT, AT(lambda_warmup), "FRAC", "0.1", 0, 1, NULL, NULL,
+     "share of the run over which --lambda rises from 0"},
+    {"warm-start", SAE_OPT_FLOAT, AT(warm_start), "FRAC", "0.4", 0, 1, NULL, NULL,
+     "jumprelu with --l0: share of the run that is trained as batchtopk first"},
+    {"bandwidth", SAE_OPT_FLOAT, AT(bandwidth), "F", "0.001; with --l0 0.02", 0, 1, NULL, NULL,
+     "jumprelu: width of the window around θ that gradients of θ come from, as a share of √E‖x‖²"},
+    {"theta-init", SAE_OPT_FLOAT, AT(theta_init), "F", "0.001", 0, 1, NULL, NULL,
+     "jumprelu with --lambda: first θ, as a share of √E‖x‖²"},
+    {"prefixes", SAE_OPT_LIST, AT(prefixes), "N[,N…]", "1/16,1/8,1/4,1/2,1", 0, -1, NULL, NULL,
+     "matryoshka: prefixes of the dictionary that reconstruct by themselves, as widths or shares of the width"},
     {"b-dec-init", SAE_OPT_CHOICE, AT(b_dec_init), "HOW", "mean", 0, -1, "mean|median|zero", NULL,
      "start of b_dec: mean or geometric median of the first 32,768 rows"},
     {"init", SAE_OPT_STRING, AT(init), "SAE", NULL, 0, -1, NULL, NULL, "start from this SAE's weights"},
@@ -93,155 +103,4 @@ void sae_train_source_config(const sae_train_options *options, sae_source_config
     config->seed = (uint64_t)options->shuffle_seed;
     config->shuffle = options->shuffle;
     config->held_out = options->held_out;
-}
-
-/* ---- the grid ------------------------------------------------------------------------------------- */
-
-typedef struct list {
-    const char *name;
-    char *text; /* a copy, cut at the commas */
-    const char **item;
-    size_t count;
-} list;
-
-static void list_clear(list *l)
-{
-    sae_free(l->text);
-    sae_free(l->item);
-    *l = (list){0};
-}
-
-static sae_status list_read(list *out, const char *name, const char *text, sae_error *err)
-{
-    if (!text) return sae_fail(err, SAE_E_ARG, "--%s is missing", name);
-    list l = {.name = name, .text = sae_strdup(text), .count = 1};
-    for (const char *p = text; *p; p++) l.count += *p == ',';
-    l.item = sae_calloc(l.count, sizeof *l.item);
-    if (!l.text || !l.item) {
-        list_clear(&l);
-        return sae_fail_memory(err, name, strlen(text));
-    }
-    char *p = l.text;
-    for (size_t i = 0; i < l.count; i++) {
-        size_t length = strcspn(p, ",");
-        p[length] = 0;
-        l.item[i] = p;
-        p += length + 1;
-        sae_status status = SAE_OK;
-        if (!*l.item[i]) status = sae_fail(err, SAE_E_ARG, "--%s %s has an empty entry", name, text);
-        for (size_t j = 0; status == SAE_OK && j < i; j++)
-            if (strcmp(l.item[i], l.item[j]) == 0)
-                status = sae_fail(err, SAE_E_ARG, "--%s %s names %s twice", name, text, l.item[i]);
-        if (status != SAE_OK) {
-            list_clear(&l);
-            return status;
-        }
-    }
-    *out = l;
-    return SAE_OK;
-}
-
-static sae_status read_number(const char *name, const char *text, double min, double max, int64_t *out, sae_error *err)
-{
-    const sae_option option = {.name = name, .type = SAE_OPT_INT, .min = min, .max = max};
-    return sae_option_set(&option, out, text, err);
-}
-
-static sae_status read_arch(const char *text, sae_arch *out, sae_error *err)
-{
-    const sae_arch trained[] = {SAE_ARCH_TOPK, SAE_ARCH_BATCHTOPK};
-    for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
-        if (strcmp(text, sae_arch_name(trained[i])) == 0) {
-            *out = trained[i];
-            return SAE_OK;
-        }
-    return sae_fail(err, SAE_E_ARG, "--arch is \"%s\"; it must be topk or batchtopk", text);
-}
-
-static sae_status read_lr(const char *text, int64_t width, double *out, sae_error *err)
-{
-    if (strcmp(text, "auto") == 0) {
-        *out = fmin(2e-3, 4e-4 * sqrt(16384.0 / (double)width));
-        return SAE_OK;
-    }
-    const sae_option option = {.name = "lr", .type = SAE_OPT_FLOAT, .min = 0, .max = 1e3};
-    return sae_option_set(&option, out, text, err);
-}
-
-enum { ARCH, WIDTH, K, LR, SEED, LISTS };
-
-static sae_status read_config(const sae_train_options *options, const list *lists, const size_t *at,
-                              sae_train_config *config, sae_error *err)
-{
-    sae_status status;
-    const char *item[LISTS];
-    for (int l = 0; l < LISTS; l++) item[l] = lists[l].item[at[l]];
-    int64_t seed;
-    SAE_TRY(read_arch(item[ARCH], &config->arch, err));
-    SAE_TRY(read_number("width", item[WIDTH], 1, 1 << 26, &config->width, err));
-    SAE_TRY(read_number("k", item[K], 1, 1 << 26, &config->k, err));
-    SAE_TRY(read_lr(item[LR], config->width, &config->lr, err));
-    SAE_TRY(read_number("seed", item[SEED], 0, 9e15, &seed, err));
-    config->seed = (uint64_t)seed;
-    config->shared = *options;
-    if (config->k > config->width) {
-        status = sae_fail(err, SAE_E_ARG,
-                          "--k is %lld, more than --width %lld: no SAE can have more active latents than latents",
-                          (long long)config->k, (long long)config->width);
-        goto done;
-    }
-    bool single = true;
-    for (int l = 0; l < LISTS; l++) single &= lists[l].count == 1;
-    int used = 0, size = (int)sizeof config->name;
-    if (!single) {
-        used = snprintf(config->name, sizeof config->name, "%s-%lld-k%lld", item[ARCH], (long long)config->width,
-                        (long long)config->k);
-        if (lists[LR].count > 1) used += snprintf(config->name + used, (size_t)(size - used), "-lr%s", item[LR]);
-        if (lists[SEED].count > 1 && used < size)
-            used += snprintf(config->name + used, (size_t)(size - used), "-s%s", item[SEED]);
-    }
-    if (used >= size) status = sae_fail(err, SAE_E_ARG, "the list entries are too long for a directory name");
-done:
-    return status;
-}
-
-sae_status sae_train_grid(const sae_train_options *options, sae_train_config **configs, size_t *count, sae_error *err)
-{
-    sae_status status;
-    sae_train_config *made = NULL;
-    list lists[LISTS] = {{0}};
-    const char *names[LISTS] = {"arch", "width", "k", "lr", "seed"};
-    const char *texts[LISTS] = {options->arch, options->width, options->k, options->lr, options->seed};
-    size_t total = 1, at[LISTS] = {0};
-    for (int l = 0; l < LISTS; l++) {
-        SAE_TRY(list_read(&lists[l], names[l], texts[l], err));
-        if (!sae_mul_size(total, lists[l].count, &total) || total > 10000) {
-            status = sae_fail(err, SAE_E_ARG, "the lists make more than 10,000 SAEs");
-            goto done;
-        }
-    }
-    made = calloc(total, sizeof *made);
-    if (!made) {
-        status = sae_fail_memory(err, "the grid", total * sizeof *made);
-        goto done;
-    }
-    for (size_t i = 0; i < total; i++) {
-        SAE_TRY(read_config(options, lists, at, &made[i], err));
-        for (size_t j = 0; j < i; j++) /* "1000,1k" */
-            if (*made[i].name && strcmp(made[i].name, made[j].name) == 0) {
-                status = sae_fail(err, SAE_E_ARG, "the lists make %s twice", made[i].name);
-                goto done;
-            }
-        for (int l = LISTS - 1; l >= 0; l--) {
-            if (++at[l] < lists[l].count) break;
-            at[l] = 0;
-        }
-    }
-    *configs = made;
-    *count = total;
-    made = NULL;
-done:
-    free(made);
-    for (int l = 0; l < LISTS; l++) list_clear(&lists[l]);
-    return status;
 }

@@ -69,12 +69,30 @@ static void announce(const sae_run *run)
         (long long)info->train, (long long)run->d, (long long)info->held_out, (long long)info->excluded);
     for (size_t i = 0; i < run->count; i++) {
         const sae_train_config *c = &run->configs[i];
-        sae_log(run->env, SAE_LOG_INFO, "%s, %lld latents, k = %lld, lr %g, seed %llu, dead after %lld tokens: %s",
-                sae_arch_name(c->arch), (long long)c->width, (long long)c->k, c->lr, (unsigned long long)c->seed,
+        char sparsity[64];
+        if (c->k > 0)
+            snprintf(sparsity, sizeof sparsity, "k = %lld", (long long)c->k);
+        else
+            snprintf(sparsity, sizeof sparsity, "%s = %g", c->l0 > 0 ? "L0" : "lambda", c->l0 > 0 ? c->l0 : c->lambda);
+        sae_log(run->env, SAE_LOG_INFO, "%s, %lld latents, %s, lr %g, seed %llu, dead after %lld tokens: %s",
+                sae_arch_name(c->arch), (long long)c->width, sparsity, c->lr, (unsigned long long)c->seed,
                 (long long)(run->trainer ? run->trainer->saes[i].dead_tokens : 0), run->dirs[i]);
     }
     sae_log(run->env, SAE_LOG_INFO, "memory: %.0f MB for parameters and moments, %.0f MB at most for the step",
             state / 1e6, workspace / 1e6);
+}
+
+/* What depends on the data: known once the first rows were read. */
+static void announce_scale(const sae_run *run)
+{
+    sae_log(run->env, SAE_LOG_INFO, "input scale %.6g", run->trainer->saes[0].scale);
+    for (size_t i = 0; i < run->count; i++) {
+        const sae_training *t = &run->trainer->saes[i];
+        if (!t->p.theta) continue;
+        sae_log(run->env, SAE_LOG_INFO, "%s: window %.4g around θ (√E‖x‖² is %.4g), first θ %s%.4g", run->dirs[i],
+                sae_training_bandwidth(t), t->rms, t->config.l0 > 0 ? "from the data, at least " : "",
+                t->config.l0 > 0 ? sae_training_bandwidth(t) / 2 : (double)t->p.theta[0]);
+    }
 }
 
 static sae_status begin(sae_run *run, sae_train_result *result, sae_error *err)
@@ -92,7 +110,7 @@ static sae_status begin(sae_run *run, sae_train_result *result, sae_error *err)
         sae_log(run->env, SAE_LOG_INFO, "going on after step %lld", (long long)run->trainer->step);
     } else {
         SAE_TRY(sae_run_start(run, init, err));
-        sae_log(run->env, SAE_LOG_INFO, "input scale %.6g", run->trainer->saes[0].scale);
+        announce_scale(run);
     }
     status = sae_run_open_logs(run, err);
 done:
@@ -121,9 +139,22 @@ static sae_status stop(sae_run *run, sae_error *err)
                     (long long)run->trainer->step, (long long)run->steps, run->out);
 }
 
+/* How long it will take, as soon as that can be told. */
+static void announce_time(const sae_run *run, double seconds, int64_t steps)
+{
+    double rest = seconds / (double)steps * (double)(run->steps - run->trainer->step);
+    sae_log(run->env, SAE_LOG_INFO, "time: about %.0f %s for the %lld steps that remain, by the first %lld",
+            rest < 120 ? rest : rest / 60, rest < 120 ? "seconds" : "minutes",
+            (long long)(run->steps - run->trainer->step), (long long)steps);
+}
+
+enum { TIMED_STEPS = 3 };
+
 static sae_status all_steps(sae_run *run, sae_error *err)
 {
     sae_status status;
+    int64_t first = run->trainer->step;
+    double began = sae_now();
     while (run->trainer->step < run->steps) {
         if (sae_should_stop(run->env)) return stop(run, err);
         int64_t step = run->trainer->step + 1;
@@ -134,6 +165,7 @@ static sae_status all_steps(sae_run *run, sae_error *err)
         SAE_TRY(sae_trainer_step(run->trainer, run->x, log, run->metrics, err));
         if (log) SAE_TRY(sae_run_log(run, err));
         report(run);
+        if (step == first + TIMED_STEPS && step < run->steps) announce_time(run, sae_now() - began, TIMED_STEPS);
         int64_t every = run->options.checkpoint_every;
         if (every > 0 && step % every == 0) SAE_TRY(sae_run_save(run, err));
     }

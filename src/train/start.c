@@ -45,16 +45,20 @@ static void add_norms(void *ud, const float *rows, int64_t count)
     n->rows += count;
 }
 
-static sae_status find_scale(sae_run *run, double *scale, sae_error *err)
+/* *rms: √E‖x‖² of the scaled input. */
+static sae_status find_scale(sae_run *run, double *scale, double *rms, sae_error *err)
 {
     sae_input_scale how = (sae_input_scale)run->options.input_scale;
     *scale = 1;
-    if (how != SAE_SCALE_NORM && how != SAE_SCALE_RMS) return SAE_OK;
+    *rms = sqrt((double)run->d);
+    if (how == SAE_SCALE_TOKEN) return SAE_OK; /* every row has that size */
     norms n = {.d = run->d};
     sae_status status = for_blocks(run, SCALE_ROWS, add_norms, &n, err);
     if (status != SAE_OK) return status;
     double rows = (double)n.rows;
-    *scale = how == SAE_SCALE_NORM ? sqrt((double)run->d) / (n.sum / rows) : 1 / sqrt(n.square / rows);
+    if (how == SAE_SCALE_NORM) *scale = sqrt((double)run->d) / (n.sum / rows);
+    if (how == SAE_SCALE_RMS) *scale = 1 / sqrt(n.square / rows);
+    *rms = *scale * sqrt(n.square / rows);
     if (!(isfinite(*scale) && *scale > 0))
         return sae_fail(err, SAE_E_VALUE, "the activations have no size: E‖x‖ is %g over %lld rows", n.sum / rows,
                         (long long)n.rows);
@@ -129,10 +133,11 @@ sae_status sae_run_start(sae_run *run, const sae_model *init, sae_error *err)
 {
     sae_status status;
     sae_trainer *w = run->trainer;
-    double scale, *b = sae_alloc((size_t)run->d, sizeof *b);
+    double scale, rms, *b = sae_alloc((size_t)run->d, sizeof *b);
     if (!b) return sae_fail_memory(err, "b_dec", (size_t)run->d * sizeof *b);
-    SAE_TRY(find_scale(run, &scale, err));
+    SAE_TRY(find_scale(run, &scale, &rms, err));
     for (size_t i = 0; i < w->count; i++) w->saes[i].scale = scale;
+    sae_trainer_set_input_rms(w, rms);
     /* the same for all SAEs of the grid: it depends on the data and on options that they share */
     if (!init) SAE_TRY(find_b_dec(run, &w->saes[0], b, err));
     for (size_t i = 0; i < w->count; i++) {

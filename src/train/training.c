@@ -30,23 +30,27 @@ static float *slice(float **rest, size_t count)
     return here;
 }
 
-static sae_tensors slice_tensors(float **rest, size_t n, size_t d)
+static sae_tensors slice_tensors(float **rest, size_t n, size_t d, bool thresholds)
 {
-    sae_tensors t;
+    sae_tensors t = {0};
     t.W_enc = slice(rest, n * d);
     t.W_dec = slice(rest, n * d);
     t.b_enc = slice(rest, n);
     t.b_dec = slice(rest, d);
+    if (thresholds) t.theta = slice(rest, n);
     return t;
 }
 
 sae_status sae_training_new(sae_training *out, const sae_train_config *config, int64_t d, int64_t batch, int64_t steps,
                             sae_error *err)
 {
-    sae_training t = {.config = *config, .d = d, .n = config->width, .scale = 1};
+    bool thresholds = config->arch == SAE_ARCH_JUMPRELU;
+    sae_training t = {.config = *config, .d = d, .n = config->width, .scale = 1, .rms = sqrt((double)d)};
+    t.last_l0 = (double)t.n;
+    if (thresholds && config->l0 > 0) t.warm_steps = llround(config->shared.warm_start * (double)steps);
     size_t matrix = 0, floats = 0;
     bool fits = sae_mul_size((size_t)t.n, (size_t)d, &matrix) && sae_mul_size(matrix, 2, &floats) &&
-                sae_add_size(floats, (size_t)t.n + (size_t)d + 64, &floats);
+                sae_add_size(floats, 2 * (size_t)t.n + (size_t)d + 80, &floats);
     if (!fits)
         return sae_fail(err, SAE_E_MEMORY, "%lld latents of %lld values are too many", (long long)t.n, (long long)d);
     t.dead_tokens = config->shared.dead_tokens;
@@ -61,7 +65,7 @@ sae_status sae_training_new(sae_training *out, const sae_train_config *config, i
     for (int b = 0; ready && b < 3; b++) {
         float *rest = t.blocks[b] = sae_alloc(floats, sizeof(float));
         ready = rest != NULL;
-        if (ready) *views[b] = slice_tensors(&rest, (size_t)t.n, (size_t)d);
+        if (ready) *views[b] = slice_tensors(&rest, (size_t)t.n, (size_t)d, thresholds);
     }
     if (!ready) {
         sae_training_clear(&t);
@@ -100,14 +104,17 @@ static void zero_all(sae_training *t, int threads)
         }
         memset(all[a]->b_enc, 0, (size_t)t->n * sizeof(float));
         memset(all[a]->b_dec, 0, (size_t)t->d * sizeof(float));
+        if (all[a]->theta) memset(all[a]->theta, 0, (size_t)t->n * sizeof(float));
     }
+    sae_training_init_theta(t);
 }
 
 void sae_training_init(sae_training *t, int threads)
 {
     zero_all(t, threads);
-    /* The kind, width and k go into the key: SAEs of different width never start with the same rows, which would
-     * fake similarity in every comparison. Learning rate and schedule do not: a sweep over them starts alike. */
+    /* The kind, width and k (0 for kinds that have none) go into the key: SAEs of different width never start with the
+     * same rows, which would fake similarity in every comparison. Learning rate and schedule do not: a sweep over them
+     * starts alike. */
     char key[128];
     int length = snprintf(key, sizeof key, "%s n=%lld k=%lld d=%lld", sae_arch_name(t->config.arch), (long long)t->n,
                           (long long)t->config.k, (long long)t->d);
@@ -142,6 +149,7 @@ sae_status sae_training_init_from(sae_training *t, const sae_model *model, int t
     zero_all(t, threads);
     for (int64_t j = 0; j < t->d; j++) t->p.b_dec[j] = (float)(w.b_dec[j] * t->scale);
     const sae_ops *ops = sae_ops_best();
+    float least = (float)(sae_training_bandwidth(t) / 2);
     for (int64_t i = 0; i < t->n; i++) {
         const float *enc = w.W_enc + i * t->d, *dec = w.W_dec + i * t->d;
         double norm = sqrt(ops->sum_squares(dec, t->d)), bias = w.b_enc[i], centre = 0;
@@ -156,6 +164,7 @@ sae_status sae_training_init_from(sae_training *t, const sae_model *model, int t
         /* training always centres by b_dec: an encoder that does not has the same z with W·b_dec added to its bias */
         if (!info->subtract_b_dec) bias += centre;
         t->p.b_enc[i] = (float)(bias * norm * t->scale);
+        if (t->p.theta && w.threshold) t->p.theta[i] = fmaxf((float)(w.threshold[i] * norm * t->scale), least);
     }
     sae_row_norms(t->p.W_enc, t->n, t->d, t->w_norm, threads);
     return SAE_OK;

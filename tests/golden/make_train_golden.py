@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes train_topk.safetensors and train_batchtopk.safetensors: training steps worked out in float64
-by tests/parity/reference_sae.py (definitions at its top), for the C tests of kernels and trainer.
+"""Makes train_ARCH.safetensors for the five kinds of SAE: training steps worked out in float64 by
+tests/parity/reference_sae.py (definitions at its top), for the C tests of kernels and trainer.
 
     make_train_golden.py [--check]      writes into this folder; --check compares with what is there
 
@@ -8,14 +8,17 @@ B = 48 rows, d = 20, n = 56 latents, k = 4, k_aux = 12; 50 steps over 6 batches 
 20 latents start dead, more than k_aux, so that AuxK has to choose; some revive and others die on
 the way. Every cut has a relative gap of at least 1e-4 in all 50 steps of all variants, so that
 float32 makes the same choices: batches are used in turn, skipping those without that gap at that step.
+relu and jumprelu, which choose by thresholds, have a gap of 1e-5 of the largest |z| there, no AuxK (norm
+"none" only), and nothing of aux.* and dead.
 
-Metadata (all text): arch ("topk", "batchtopk"), B, d, n, k, k_aux, aux_alpha, dead_tokens, lr, beta1,
+Metadata (all text): arch, lambda, bandwidth, prefixes (comma-separated), B, d, n, k, k_aux, aux_alpha, dead_tokens, lr, beta1,
 beta2, eps, clip (the limit of the variants with clip), total_steps, warmup_steps, decay_steps,
 theta_beta, batches, min_gap (the smallest relative gap at any cut), seed.
 
 Tensors. Inputs are float32 so that every precision starts from the same numbers:
   x              F32 [batches, B, d]
   W_enc, b_enc, W_dec, b_dec     F32 [n, d], [n], [n, d], [d]       parameters before step 1
+  theta          F32 [n]         jumprelu only, here and wherever parameters are listed
   counters       I64 [n]         tokens since each latent fired, before step 1
   dead           U8  [n]         1 where counters >= dead_tokens
 Step 1, main selection (the same for both aux norms), rows in order, latents ascending:
@@ -29,7 +32,7 @@ For NORM in none, variance (aux_norm):
   NORM.CLIP.W_enc|b_enc|W_dec|b_dec   F64   parameters after step 50
   NORM.CLIP.mse, .aux, .grad_norm, .theta     F64 [50]   of each step: losses of its batch before the
                                       update (aux before aux_alpha), norm of all gradients after
-                                      projection and before clip, running theta after the step
+                                      projection and before clip, running theta after the step (kinds with k)
   NORM.CLIP.n_dead                    I64 [50]   dead latents of each step, as it stood before its batch
   NORM.CLIP.counters                  I64 [n]    after step 50
 """
@@ -45,18 +48,31 @@ from safetensors.numpy import save_file
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent / "parity"))
-from reference_sae import Config, Reference, smallest_gap  # noqa: E402
+from reference_sae import THRESHOLD_ARCHS, Config, Reference, smallest_gap  # noqa: E402
 
 B, D, N, BATCHES, STEPS, DEAD = 48, 20, 56, 6, 50, 20
 CLIP = 1.4
-MIN_GAP = 1e-4
-ARCHS = ("topk", "batchtopk")
-NORMS = ("none", "variance")
+MIN_GAP, THRESHOLD_GAP = 1e-4, 1e-5
+ARCHS = ("topk", "batchtopk", "matryoshka", "relu", "jumprelu")
+LAMBDA = {"relu": 0.3, "jumprelu": 0.2}
+PREFIXES = (5, 14, 30, N)
+
+
+def norms_of(arch):
+    return ("none",) if arch in THRESHOLD_ARCHS else ("none", "variance")
 
 
 def config(arch, norm, clip):
-    return Config(arch=arch, k=4, k_aux=12, aux_alpha=1 / 32, aux_norm=norm, dead_tokens=8 * B, lr=4e-3,
+    if arch in THRESHOLD_ARCHS:
+        return Config(arch=arch, dead_tokens=8 * B, lr=4e-3, lam=LAMBDA[arch], bandwidth=0.3, clip=CLIP if clip else 0.0,
+                      total_steps=STEPS, warmup_steps=5, decay_steps=10)
+    return Config(arch=arch, prefixes=PREFIXES if arch == "matryoshka" else (), k=4, k_aux=12, aux_alpha=1 / 32, aux_norm=norm, dead_tokens=8 * B, lr=4e-3,
                   clip=CLIP if clip else 0.0, total_steps=STEPS, warmup_steps=5, decay_steps=10)
+
+
+def inputs(data, arch):
+    """The tensors of a problem that a kind has."""
+    return {name: value for name, value in data.items() if name != "theta" or arch == "jumprelu"}
 
 
 def problem(seed):
@@ -77,7 +93,8 @@ def problem(seed):
     counters[dead] = B * rng.integers(8, 100, DEAD)
     single = lambda a: a.astype(np.float32)
     return {"x": single(x), "W_enc": single(W_enc), "b_enc": single(b_enc), "W_dec": single(W_dec),
-            "b_dec": single(x.reshape(-1, D).mean(0) + 0.02 * rng.standard_normal(D)), "counters": counters}
+            "b_dec": single(x.reshape(-1, D).mean(0) + 0.02 * rng.standard_normal(D)), "counters": counters,
+            "theta": single(rng.uniform(0.2, 0.6, N))}
 
 
 def csr(mask, z):
@@ -90,15 +107,16 @@ def first_step(data, arch):
     """Selections of step 1 and, per aux norm, its gradients."""
     out = {}
     x = torch.tensor(data["x"][0]).double()
-    for norm in NORMS:
+    for norm in norms_of(arch):
         sae = Reference(data, config(arch, norm, False), data["counters"])
         batch, grads = sae.gradients(x)
         out.update({f"{norm}.grad.{name}": value.numpy() for name, value in grads.items()})
     z = batch["z"].detach()
     out.update({f"codes.{key}": value for key, value in csr(batch["mask"].numpy(), z.numpy()).items()})
-    out.update({f"aux.{key}": value for key, value in csr(sae.aux_mask(z).numpy(), z.numpy()).items()})
     out["x_hat"] = (x - batch["e"].detach()).numpy()
-    out["dead"] = sae.dead().numpy().astype(np.uint8)
+    if arch not in THRESHOLD_ARCHS:
+        out.update({f"aux.{key}": value for key, value in csr(sae.aux_mask(z).numpy(), z.numpy()).items()})
+        out["dead"] = sae.dead().numpy().astype(np.uint8)
     return out
 
 
@@ -107,7 +125,7 @@ def choose_batch(sae, batches, first):
     for i in range(len(batches)):
         candidate = (first + i) % len(batches)
         gap = smallest_gap(sae, batches[candidate])
-        if gap >= MIN_GAP:
+        if gap >= (THRESHOLD_GAP if sae.config.arch in THRESHOLD_ARCHS else MIN_GAP):
             return candidate, gap
     return None, 0.0
 
@@ -129,20 +147,26 @@ def fifty_steps(data, cfg):
         series["mse"].append(float(batch["mse"].detach()))
         series["aux"].append(float(batch["aux"].detach()))
         series["grad_norm"].append(batch["grad_norm"])
-        series["theta"].append(sae.theta())
+        series["theta"].append(sae.theta() if sae.theta() is not None else 0.0)
     out = {name: value.numpy() for name, value in sae.p.items()}
+    if cfg.arch in THRESHOLD_ARCHS:
+        del series["theta"]
     out.update({name: np.array(values) for name, values in series.items()})
     out["order"] = out["order"].astype(np.int32)
     out["counters"] = sae.counters.numpy()
     return out, smallest
 
 
-def covers(runs):
+def covers(runs, arch):
     """Whether the runs exercise what they are for: clipped and unclipped steps, AuxK with and without a
-    cut, latents that revive and latents that die."""
+    cut, latents that revive and latents that die; thresholds that reach their least value and others."""
     for name, run in runs.items():
         dead, clipped = run["n_dead"], run["grad_norm"] > CLIP
-        if not (dead[1] > 12 > dead.min() and (np.diff(dead) > 0).any() and 10 <= clipped.sum() <= STEPS - 10):
+        if not 5 <= clipped.sum() <= STEPS - 5:
+            return False
+        if arch == "jumprelu" and not 0 < (run["theta"] == 0.15).sum() < N:
+            return False
+        if arch not in THRESHOLD_ARCHS and not (dead[1] > 12 > dead.min() and (np.diff(dead) > 0).any()):
             return False
     return True
 
@@ -150,14 +174,14 @@ def covers(runs):
 def variants(data, arch):
     """({"NORM.CLIP": tensors}, smallest gap) of the four variants, or None."""
     runs, smallest = {}, 1.0
-    for norm in NORMS:
+    for norm in norms_of(arch):
         for clip in (False, True):
             run = fifty_steps(data, config(arch, norm, clip))
             if run is None:
                 return None
             runs[f"{norm}.{'clip' if clip else 'noclip'}"] = run[0]
             smallest = min(smallest, run[1])
-    return (runs, smallest) if covers(runs) else None
+    return (runs, smallest) if covers(runs, arch) else None
 
 
 def make(arch):
@@ -168,11 +192,12 @@ def make(arch):
         data = problem(seed)
         found = variants(data, arch)
     runs, gap = found
-    tensors = {**data, **first_step(data, arch)}
+    tensors = {**inputs(data, arch), **first_step(data, arch)}
     for name, values in runs.items():
         tensors.update({f"{name}.{key}": value for key, value in values.items()})
     meta = {"arch": arch, "B": B, "d": D, "n": N, "batches": BATCHES, "clip": CLIP, "min_gap": f"{gap:.3e}", "seed": seed}
     cfg = config(arch, "none", True)
+    meta.update({"lambda": cfg.lam, "bandwidth": cfg.bandwidth, "prefixes": ",".join(map(str, cfg.prefixes))})
     for key in ("k", "k_aux", "aux_alpha", "dead_tokens", "lr", "beta1", "beta2", "eps", "total_steps",
                 "warmup_steps", "decay_steps", "theta_beta"):
         meta[key] = getattr(cfg, key)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { ROWS = 96, D = 300, N = 400, K = 3, K_AUX = 70 };
+static const int32_t ENDS[] = {33, 150, 290, N}; /* within groups of latents and between them */
 
 static float *gaussian(int64_t count, uint64_t salt)
 {
@@ -32,7 +33,7 @@ typedef struct pair {
 
 static sae_ref_tensors_float tensors_new(void)
 {
-    return (sae_ref_tensors_float){calloc(N * D, 4), calloc(N, 4), calloc(N * D, 4), calloc(D, 4)};
+    return (sae_ref_tensors_float){calloc(N * D, 4), calloc(N, 4), calloc(N * D, 4), calloc(D, 4), calloc(N, 4)};
 }
 
 static void tensors_free(sae_ref_tensors_float *t)
@@ -41,6 +42,7 @@ static void tensors_free(sae_ref_tensors_float *t)
     free(t->b_enc);
     free(t->W_dec);
     free(t->b_dec);
+    free(t->theta);
 }
 
 static pair pair_new(sae_arch arch, int threads)
@@ -52,6 +54,10 @@ static pair pair_new(sae_arch arch, int threads)
     o.dead_tokens = 1000;
     o.warmup = o.decay = 0;
     sae_train_config config = {.arch = arch, .width = N, .k = K, .lr = 1e-3, .shared = o};
+    if (arch == SAE_ARCH_MATRYOSHKA) {
+        memcpy(config.prefix_ends, ENDS, sizeof ENDS);
+        config.n_prefixes = sizeof ENDS / sizeof *ENDS;
+    }
     sae_env env = {.threads = threads};
     assert_int_equal(sae_trainer_create(&p.fast, &config, 1, D, ROWS, 10, &env, NULL), SAE_OK);
     sae_train_view view = sae_trainer_get_view(p.fast, 0);
@@ -62,6 +68,8 @@ static pair pair_new(sae_arch arch, int threads)
         .k = K,
         .k_aux = K_AUX,
         .filter = arch == SAE_ARCH_TOPK ? SAE_FILTER_ROW : SAE_FILTER_BATCH,
+        .prefix_ends = ENDS,
+        .n_prefixes = config.n_prefixes,
         .aux_alpha = 1.0f / 32,
         .lr = 1e-3f,
         .beta1 = 0.9f,
@@ -108,8 +116,8 @@ static void close_to(const char *name, const float *a, const float *b, int64_t c
 static void against_reference(void **state)
 {
     (void)state;
-    const sae_arch archs[] = {SAE_ARCH_TOPK, SAE_ARCH_BATCHTOPK};
-    for (int a = 0; a < 2; a++) {
+    const sae_arch archs[] = {SAE_ARCH_TOPK, SAE_ARCH_BATCHTOPK, SAE_ARCH_MATRYOSHKA};
+    for (int a = 0; a < 3; a++) {
         pair p = pair_new(archs[a], 2);
         sae_train_view view = sae_trainer_get_view(p.fast, 0);
         float *batch = malloc(ROWS * D * sizeof *batch);
@@ -119,6 +127,7 @@ static void against_reference(void **state)
         sae_ref_train_float(&p.ref);
         assert_true(m.aux_codes > 20 * ROWS); /* the dense path had work */
         assert_true(fabs(m.mse - (double)p.ref.mse) < 1e-5 * m.mse);
+        assert_true(fabs(m.loss - (double)p.ref.loss) < 1e-5 * m.loss);
         assert_true(fabs(m.aux - (double)p.ref.aux) < 1e-5 * m.aux);
         close_to("W_enc", view.m_W_enc, p.ref.m.W_enc, N * D, 1e-5);
         close_to("b_enc", view.m_b_enc, p.ref.m.b_enc, N, 1e-5);
@@ -156,6 +165,51 @@ static void threads_do_not_matter(void **state)
         pair_free(&p);
     }
     for (int i = 0; i < 3; i++) free(first[i]);
+}
+
+/* One prefix is the plain residual, bit for bit; several are the residuals of the prefixes, summed from the end. */
+static void prefixes(void **state)
+{
+    (void)state;
+    float *W = gaussian(N * D, 12), *x = gaussian(ROWS * D, 13), *values = gaussian(ROWS * 40, 14);
+    float *plain = malloc(ROWS * D * sizeof *plain), *sliced = malloc(4 * ROWS * D * sizeof *sliced);
+    float slope[2][ROWS * 40];
+    double square[4 * ROWS], expected[ROWS];
+    const int32_t whole[] = {N};
+    sae_codes *codes = sae_codes_new();
+    assert_int_equal(sae_codes_reserve(codes, ROWS, ROWS * 40, NULL), SAE_OK);
+    codes->rows = ROWS;
+    for (int b = 0; b <= ROWS; b++) codes->row_offsets[b] = 40 * b;
+    for (int j = 0; j < ROWS * 40; j++) {
+        codes->latents[j] = j % 40 * 10 + j / 40 % 10;
+        codes->values[j] = values[j];
+    }
+    sae_residual(codes, NULL, 0, x, W, D, plain, slope[0], expected, 2);
+    sae_residual_prefixes(codes, whole, 1, x, W, D, sliced, slope[1], square, 2);
+    assert_memory_equal(plain, sliced, ROWS * D * sizeof *plain);
+    assert_memory_equal(slope[0], slope[1], sizeof slope[0]);
+    sae_residual_prefixes(codes, ENDS, 4, x, W, D, sliced, slope[1], square, 2);
+    assert_memory_equal(plain, sliced + 3 * ROWS * D, ROWS * D * sizeof *plain);
+    assert_memory_equal(square + 3 * ROWS, expected, sizeof expected);
+    for (int b = 0; b < ROWS; b++)
+        for (int g = 0; g < 4; g++) {
+            double sum = 0, own = 0;
+            for (int j = 0; j < D; j++) {
+                double e = x[b * D + j], suffix;
+                for (int k = 40 * b; k < 40 * b + 40 && codes->latents[k] < ENDS[g]; k++)
+                    e -= (double)values[k] * W[codes->latents[k] * D + j];
+                suffix = sliced[(g * ROWS + b) * D + j] - (g < 3 ? (double)sliced[((g + 1) * ROWS + b) * D + j] : 0);
+                sum += (e - suffix) * (e - suffix);
+                own += e * e;
+            }
+            assert_true(sum < 1e-9 * own && fabs(square[g * ROWS + b] - own) < 1e-5 * own);
+        }
+    sae_codes_free(codes);
+    free(W);
+    free(x);
+    free(values);
+    free(plain);
+    free(sliced);
 }
 
 /* Ranges of a subset change the order of memory, not of sums. */
@@ -235,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(against_reference),
         cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(prefixes),
         cmocka_unit_test(ranges_do_not_matter),
         cmocka_unit_test(gathering),
     };

@@ -23,7 +23,7 @@ static const expectation cases[] = {
     {"dl_new", SAE_FORMAT_DICTIONARY_LEARNING, SAE_ARCH_RELU, 0, pythia, post, 0},
     {"dl_topk", SAE_FORMAT_DICTIONARY_LEARNING, SAE_ARCH_TOPK, 3, pythia, post, 0},
     {"dl_batchtopk", SAE_FORMAT_DICTIONARY_LEARNING, SAE_ARCH_BATCHTOPK, 3, pythia, post, 0},
-    {"dl_matryoshka", SAE_FORMAT_DICTIONARY_LEARNING, SAE_ARCH_BATCHTOPK, 3, pythia, post, 0},
+    {"dl_matryoshka", SAE_FORMAT_DICTIONARY_LEARNING, SAE_ARCH_MATRYOSHKA, 3, pythia, post, 0},
     {"dl_jumprelu", SAE_FORMAT_DICTIONARY_LEARNING, SAE_ARCH_JUMPRELU, 0, pythia, post, 0},
     {"dl_gated", SAE_FORMAT_DICTIONARY_LEARNING, SAE_ARCH_JUMPRELU, 0, pythia, post, 0},
     {"gemma_scope", SAE_FORMAT_NPZ, SAE_ARCH_JUMPRELU, 0, "", "", 0},
@@ -34,7 +34,7 @@ static const expectation cases[] = {
     {"btk_topk", SAE_FORMAT_BATCHTOPK, SAE_ARCH_TOPK, 3, gpt2, pre, 0},
     {"btk_jumprelu", SAE_FORMAT_BATCHTOPK, SAE_ARCH_JUMPRELU, 0, gpt2, pre, 0},
     {"btk_batchtopk", SAE_FORMAT_BATCHTOPK, SAE_ARCH_BATCHTOPK, 3, gpt2, pre, 0.6},
-    {"btk_matryoshka", SAE_FORMAT_BATCHTOPK, SAE_ARCH_BATCHTOPK, 3, gpt2, pre, 0},
+    {"btk_matryoshka", SAE_FORMAT_BATCHTOPK, SAE_ARCH_MATRYOSHKA, 3, gpt2, pre, 0},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 

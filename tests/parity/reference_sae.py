@@ -1,4 +1,4 @@
-"""TopK and BatchTopK training in plain PyTorch: the mathematics, one line per formula.
+"""Training of all five kinds of SAE in plain PyTorch: the mathematics, one line per formula.
 
 Gradients come from autograd and selection from full products, so nothing is shared with the
 library but the definition. In float64 it is the oracle of the golden data and of the parity
@@ -9,6 +9,12 @@ Definitions (x [B, d], n latents, rows of W_enc and W_dec are latents):
   topk       f = ReLU of the k largest z of each row, 0 elsewhere
   batchtopk  f = ReLU of the B k largest z of the batch, 0 elsewhere
   ties       larger z, then smaller row, then smaller latent
+  matryoshka f as batchtopk; mse of the prefixes m_1 < ... < m_G = n, x_hat_g = f_{<m_g} W_dec_{<m_g} + b_dec:
+             loss = mean over g of mse_g; e, and with it aux, of the whole dictionary
+  relu       f = ReLU(z); loss = mse + lambda mean over rows of sum_i f_i |w_i|; no aux
+  jumprelu   f = z [z > theta_i]; loss = mse + lambda L0, L0 = mean number of z > theta; no aux. With
+             the window |z - theta| < eps/2: df/dtheta = -(theta / eps) [window], d[z > theta]/dtheta
+             = -(1 / eps) [window], df/dz = [z > theta]; theta >= eps/2 after each step
   mse        mean over rows of sum_d e^2
   aux        of the latents that were dead before the batch, each row takes the min(k_aux, n_dead)
              with the largest z, a = ReLU(z): mean over rows of sum_d (sg(e) - sum_i a_i w_i)^2.
@@ -31,12 +37,13 @@ import math
 import torch
 
 NAMES = ("W_enc", "b_enc", "W_dec", "b_dec")
+THRESHOLD_ARCHS = ("relu", "jumprelu")
 
 
 @dataclasses.dataclass
 class Config:
-    arch: str  # "topk" or "batchtopk"
-    k: int
+    arch: str
+    k: int = 0
     k_aux: int = 512
     aux_alpha: float = 1 / 32
     aux_norm: str = "none"  # or "variance"
@@ -50,6 +57,27 @@ class Config:
     warmup_steps: int = 0
     decay_steps: int = 0
     theta_beta: float = 0.999
+    lam: float = 0.0  # lambda of relu and jumprelu
+    bandwidth: float = 0.0  # eps of jumprelu, absolute
+    prefixes: tuple = ()  # matryoshka: m_1 ... m_G
+
+
+class Jump(torch.autograd.Function):
+    """(z [z > theta], [z > theta]) with the straight-through gradients above."""
+
+    @staticmethod
+    def forward(ctx, z, theta, eps):
+        ctx.save_for_backward(z, theta)
+        ctx.eps = eps
+        on = (z > theta).to(z.dtype)
+        return z * on, on
+
+    @staticmethod
+    def backward(ctx, grad_f, grad_on):
+        z, theta = ctx.saved_tensors
+        window = ((z - theta).abs() < ctx.eps / 2).to(z.dtype)
+        grad_theta = -(window / ctx.eps * (theta * grad_f + grad_on)).sum(0)
+        return grad_f * (z > theta), grad_theta, None
 
 
 def largest(z, count):
@@ -70,7 +98,8 @@ class Reference:
 
     def __init__(self, parameters, config, counters=None, dtype=torch.float64):
         self.config = config
-        self.p = {name: torch.tensor(parameters[name]).to(dtype).clone() for name in NAMES}
+        self.names = NAMES + (("theta",) if config.arch == "jumprelu" else ())
+        self.p = {name: torch.tensor(parameters[name]).to(dtype).clone() for name in self.names}
         self.m = {name: torch.zeros_like(value) for name, value in self.p.items()}
         self.v = {name: torch.zeros_like(value) for name, value in self.p.items()}
         n = self.p["W_enc"].shape[0]
@@ -82,6 +111,10 @@ class Reference:
         """Pre-activations and the mask of the main selection."""
         z = (x - p["b_dec"]) @ p["W_enc"].T + p["b_enc"]
         values = z.detach()
+        if self.config.arch == "relu":
+            return z, values > 0
+        if self.config.arch == "jumprelu":
+            return z, values > p["theta"].detach()
         k = min(self.config.k, z.shape[1])
         if self.config.arch == "topk":
             mask = largest(values, k)
@@ -103,24 +136,35 @@ class Reference:
         """Everything about one batch: mse, aux, loss (scalars with gradient), z, mask, f, e."""
         z, mask = self.encode(p, x)
         f = torch.where(mask, z, torch.zeros_like(z))
+        penalty = torch.zeros((), dtype=x.dtype)
+        if self.config.arch == "relu":
+            penalty = (f * p["W_dec"].norm(dim=1)).sum(1).mean()
+        if self.config.arch == "jumprelu":
+            f, on = Jump.apply(z, p["theta"], self.config.bandwidth)
+            penalty = on.sum(1).mean()
         e = x - (f @ p["W_dec"] + p["b_dec"])
         mse = (e * e).sum(1).mean()
+        main = mse
+        if self.config.arch == "matryoshka":
+            parts = [x - (f[:, :m] @ p["W_dec"][:m] + p["b_dec"]) for m in self.config.prefixes]
+            main = sum((part * part).sum(1).mean() for part in parts) / len(parts)
         aux = torch.zeros((), dtype=x.dtype)
-        if self.dead().any():
+        if self.config.arch not in THRESHOLD_ARCHS and self.dead().any():
             target = e.detach()
             a = torch.where(self.aux_mask(z), z, torch.zeros_like(z))
             aux = ((target - a @ p["W_dec"]) ** 2).sum(1).mean()
             if self.config.aux_norm == "variance":
                 variance = ((target - target.mean(0)) ** 2).sum(1).mean()
                 aux = aux / variance if variance > 0 else torch.zeros_like(aux)
-        return {"mse": mse, "aux": aux, "loss": mse + self.config.aux_alpha * aux, "z": z, "mask": mask, "f": f, "e": e}
+        loss = main + self.config.aux_alpha * aux + self.config.lam * penalty
+        return {"mse": mse, "aux": aux, "loss": loss, "z": z, "mask": mask, "f": f, "e": e}
 
     def gradients(self, x):
         """(batch as from losses(), {name: d loss / d parameter}), before projection and clipping."""
         p = {name: value.clone().requires_grad_() for name, value in self.p.items()}
         batch = self.losses(p, x)
-        grads = torch.autograd.grad(batch["loss"], [p[name] for name in NAMES])
-        return batch, dict(zip(NAMES, grads))
+        grads = torch.autograd.grad(batch["loss"], [p[name] for name in self.names])
+        return batch, dict(zip(self.names, grads))
 
     def learning_rate(self, t):
         c = self.config
@@ -142,7 +186,7 @@ class Reference:
         norm = math.sqrt(sum(float((g.double() ** 2).sum()) for g in grads.values()))
         scale = min(1.0, c.clip / norm) if c.clip > 0 and norm > 0 else 1.0
         rate = self.learning_rate(self.t)
-        for name in NAMES:
+        for name in self.names:
             g, m, v = grads[name] * scale, self.m[name], self.v[name]
             m.mul_(c.beta1).add_(g, alpha=1 - c.beta1)
             v.mul_(c.beta2).addcmul_(g, g, value=1 - c.beta2)
@@ -150,6 +194,8 @@ class Reference:
             v_hat = v / (1 - c.beta2**self.t)
             self.p[name] -= rate * m_hat / (v_hat.sqrt() + c.eps)
         w /= w.norm(dim=1, keepdim=True)
+        if c.arch == "jumprelu":
+            self.p["theta"].clamp_(min=c.bandwidth / 2)
         return norm
 
     @torch.no_grad()
@@ -201,11 +247,22 @@ def row_gaps(sae, z):
     return gaps
 
 
+def threshold_gap(sae, z):
+    """Smallest distance of any z from where the step changes: 0, or theta and the window's ends; relative to the
+    largest |z|."""
+    edges = [torch.zeros(())]
+    if sae.config.arch == "jumprelu":
+        edges = [sae.p["theta"] + side * sae.config.bandwidth / 2 for side in (-1, 0, 1)]
+    return float(min((z - edge).abs().min() for edge in edges) / z.abs().max())
+
+
 def smallest_gap(sae, x):
     """Smallest relative gap at the cuts that a step on x would make, main selection and AuxK's: where
     it is far above float32's rounding, every precision chooses the same latents."""
     z, _ = sae.encode(sae.p, x)
+    if sae.config.arch in THRESHOLD_ARCHS:
+        return threshold_gap(sae, z)
     gap = float(row_gaps(sae, z).min())
-    if sae.config.arch == "batchtopk":
+    if sae.config.arch != "topk":
         gap = min(gap, float(cut_gaps(z.reshape(1, -1), sae.config.k * z.shape[0])[0]))
     return gap

@@ -11,7 +11,7 @@ import numpy as np
 from common import Env, Error, SaeError, open_library
 
 FLOATS = ctypes.POINTER(ctypes.c_float)
-PARAMETERS = ("W_enc", "b_enc", "W_dec", "b_dec")
+PARAMETERS = ("W_enc", "b_enc", "W_dec", "b_dec", "theta")  # theta: jumprelu
 
 
 class View(ctypes.Structure):
@@ -23,7 +23,8 @@ class View(ctypes.Structure):
 class Metrics(ctypes.Structure):
     _fields_ = [("step", ctypes.c_int64),
                 *((name, ctypes.c_double) for name in ("loss", "mse", "aux", "l0", "fvu")),
-                ("dead", ctypes.c_int64), ("theta", ctypes.c_double), ("lr", ctypes.c_double),
+                ("dead", ctypes.c_int64), *((name, ctypes.c_double) for name in ("theta", "lambda", "lr")),
+                ("dense", ctypes.c_bool),
                 *((name, ctypes.c_int64) for name in ("codes", "aux_codes", "rescored", "repeats")),
                 *((name + "_seconds", ctypes.c_double)
                   for name in ("encode", "select", "decode", "update", "aux", "total"))]
@@ -89,7 +90,8 @@ class Trainer:
         """A parameter or moment ("W_enc", "m_W_enc", …, "tokens_since_fired"), shared with the trainer."""
         n, d = self.view.n, self.view.d
         kind = name.removeprefix("m_").removeprefix("v_")
-        shape = {"W_enc": (n, d), "b_enc": (n,), "W_dec": (n, d), "b_dec": (d,), "tokens_since_fired": (n,)}[kind]
+        shape = {"W_enc": (n, d), "b_enc": (n,), "W_dec": (n, d), "b_dec": (d,), "theta": (n,),
+                 "tokens_since_fired": (n,)}[kind]
         return np.ctypeslib.as_array(getattr(self.view, name), shape)
 
     def set(self, **arrays):

@@ -18,13 +18,14 @@ from train_library import Trainer
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden" / "make_train_golden.py"
 ROWS, D, N, DEAD, STEPS = 128, 64, 1024, 150, 50
+PREFIXES = (64, 200, 512, N)
 # Below this the two precisions may choose different latents, and then nothing is comparable.
 MIN_GAP = 1e-4
 GRADIENT_LIMIT, PARAMETER_LIMIT, METRIC_LIMIT = 1e-5, 1e-4, 1e-5
 
 
 def config(arch, norm, clip):
-    return Config(arch=arch, k=16, k_aux=32, aux_norm=norm, dead_tokens=10 * ROWS, lr=2e-3, clip=clip,
+    return Config(arch=arch, prefixes=PREFIXES if arch == "matryoshka" else (), k=16, k_aux=32, aux_norm=norm, dead_tokens=10 * ROWS, lr=2e-3, clip=clip,
                   total_steps=STEPS, warmup_steps=5, decay_steps=10)
 
 
@@ -66,7 +67,7 @@ def batch_with_gap(rng, directions, sae):
 def trainer_for(build, cfg, start, counters):
     trainer = Trainer(build, D, ROWS, STEPS, arch=cfg.arch, width=N, k=cfg.k, lr=cfg.lr, k_aux=cfg.k_aux,
                       aux_alpha=cfg.aux_alpha, aux_norm=cfg.aux_norm, dead_tokens=cfg.dead_tokens,
-                      clip=cfg.clip or "off", warmup=cfg.warmup_steps / STEPS, decay=cfg.decay_steps / STEPS)
+                      clip=cfg.clip or "off", prefixes=",".join(map(str, PREFIXES)), warmup=cfg.warmup_steps / STEPS, decay=cfg.decay_steps / STEPS)
     trainer.set(**start, tokens_since_fired=counters)
     return trainer
 
@@ -98,7 +99,7 @@ def compare(report, build, cfg):
                 report.near(f"{label}: gradient of {name}", gradient, expected[name], GRADIENT_LIMIT)
         wanted = {name: float(reference[name].detach()) for name in ("loss", "mse", "aux")}
         wanted["lr"] = sae.learning_rate(t + 1)
-        if cfg.arch == "batchtopk":
+        if cfg.arch != "topk":
             wanted["theta"] = sae.theta()
         for name, value in wanted.items():
             worst[name] = max(worst.get(name, 0), abs(getattr(ours, name) - value) / value if value else 0)
@@ -121,7 +122,7 @@ def main():
     report = Report()
     golden = subprocess.run([sys.executable, GOLDEN, "--check"], capture_output=True, text=True)
     report.line("golden data is reproducible", golden.returncode == 0, golden.stderr.strip())
-    for arch in ("topk", "batchtopk"):
+    for arch in ("topk", "batchtopk", "matryoshka"):
         for norm, clip in (("none", 0.0), ("variance", 12.0)):
             compare(report, sys.argv[1], config(arch, norm, clip))
     report.finish()

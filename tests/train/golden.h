@@ -56,6 +56,15 @@ static inline double relative_error(const double *a, const double *b, int64_t co
     return sqrt(difference / size);
 }
 
+static inline sae_arch golden_arch(const sae_safetensors *file)
+{
+    const char *name = sae_safetensors_metadata(file, "arch");
+    for (int arch = 0; arch < SAE_ARCHS; arch++)
+        if (strcmp(name, sae_arch_name((sae_arch)arch)) == 0) return (sae_arch)arch;
+    fail_msg("golden file of unknown arch %s", name);
+    return SAE_ARCHS;
+}
+
 /* The grid entry that the golden file describes. */
 static inline sae_train_config golden_config(const sae_safetensors *file, bool variance, bool clip)
 {
@@ -71,13 +80,20 @@ static inline sae_train_config golden_config(const sae_safetensors *file, bool v
     o.aux_norm = variance ? SAE_AUX_VARIANCE : SAE_AUX_NONE;
     o.dead_tokens = (int64_t)golden_number(file, "dead_tokens");
     o.clip = clip ? golden_number(file, "clip") : 0;
-    return (sae_train_config){
-        .arch = strcmp(sae_safetensors_metadata(file, "arch"), "topk") == 0 ? SAE_ARCH_TOPK : SAE_ARCH_BATCHTOPK,
+    o.lambda_warmup = 0;
+    o.bandwidth = golden_number(file, "bandwidth"); /* the trainer's rms is set to 1 */
+    sae_train_config config = {
+        .arch = golden_arch(file),
         .width = (int64_t)golden_number(file, "n"),
         .k = (int64_t)golden_number(file, "k"),
+        .lambda = golden_number(file, "lambda"),
         .lr = golden_number(file, "lr"),
         .shared = o,
     };
+    const char *text = sae_safetensors_metadata(file, "prefixes");
+    for (char *end; *text; text = *end ? end + 1 : end)
+        config.prefix_ends[config.n_prefixes++] = (int32_t)strtol(text, &end, 10);
+    return config;
 }
 
 #endif

@@ -48,6 +48,28 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Every kind, asked for the same sparsity; jumprelu and relu with given λ too, which start dense. */
+enum { KINDS = 7 };
+static const struct kind {
+    const char *arch, *l0, *lambda, *name; /* name: directory of width 64 in a grid */
+} kinds[KINDS] = {
+    {"topk", "4", NULL, "topk-64-k4"},
+    {"batchtopk", "4", NULL, "batchtopk-64-k4"},
+    {"matryoshka", "4", NULL, "matryoshka-64-k4"},
+    {"relu", "4", NULL, "relu-64-l04"},
+    {"jumprelu", "4", NULL, "jumprelu-64-l04"},
+    {"relu", NULL, "2", "relu-64-lambda2"},
+    {"jumprelu", NULL, "0.5", "jumprelu-64-lambda0.5"},
+};
+
+static void use_kind(sae_train_options *o, const struct kind *kind)
+{
+    o->arch = kind->arch;
+    o->k = NULL;
+    o->l0 = kind->l0;
+    o->lambda = kind->lambda;
+}
+
 static sae_train_options small_options(void)
 {
     sae_train_options o = sae_train_options_default();
@@ -113,14 +135,14 @@ static void any_number_of_threads(void **state)
 {
     const fixture *f = *state;
     sae_train_options o = small_options();
-    const char *archs[] = {"batchtopk", "topk"}, *names[4] = {"t1", "t2", "t3", "t8"};
-    const int threads[4] = {1, 2, 3, 8};
-    for (int a = 0; a < 2; a++) {
-        o.arch = archs[a];
+    const char *names[3] = {"t1", "t3", "t8"};
+    const int threads[3] = {1, 3, 8};
+    for (int a = 0; a < KINDS; a++) {
+        use_kind(&o, &kinds[a]);
         o.force = true;
-        o.clip = a == 0 ? 0.5 : 0;
-        for (int t = 0; t < 4; t++) train_ok(f, &o, names[t], threads[t]);
-        for (int t = 1; t < 4; t++) same_files(f, "t1", names[t]);
+        o.clip = a % 2 == 0 ? 0.5 : 0;
+        for (int t = 0; t < 3; t++) train_ok(f, &o, names[t], threads[t]);
+        for (int t = 1; t < 3; t++) same_files(f, "t1", names[t]);
     }
 }
 
@@ -128,22 +150,29 @@ static void alone_or_in_a_grid(void **state)
 {
     const fixture *f = *state;
     sae_train_options o = small_options(), alone;
-    o.arch = "topk,batchtopk";
+    o.arch = "topk,batchtopk,matryoshka,relu,jumprelu";
+    o.k = NULL;
+    o.l0 = "3,4";
     o.width = "64,40";
-    o.seed = "3,5";
     train_ok(f, &o, "grid", 2);
+    for (int a = 0; a < KINDS; a++) {
+        char name[64];
+        if (kinds[a].lambda) continue;
+        alone = small_options();
+        use_kind(&alone, &kinds[a]);
+        alone.force = true;
+        train_ok(f, &alone, "alone", 2);
+        snprintf(name, sizeof name, "grid/%s", kinds[a].name);
+        same_files(f, "alone", name);
+    }
+    o = small_options();
+    o.seed = "3,5";
+    train_ok(f, &o, "seeds", 2);
     alone = small_options();
-    alone.arch = "batchtopk";
-    alone.width = "40";
     alone.seed = "5";
-    train_ok(f, &alone, "alone", 2);
-    same_files(f, "alone", "grid/batchtopk-40-k4-s5");
-    alone.arch = "topk";
-    alone.width = "64";
-    alone.seed = "3";
     alone.force = true;
     train_ok(f, &alone, "alone", 2);
-    same_files(f, "alone", "grid/topk-64-k4-s3");
+    same_files(f, "alone", "seeds/batchtopk-64-k4-s5");
 }
 
 /* Stops a run when the trainer has reported `countdown` times. */
@@ -192,6 +221,32 @@ static void stopped_and_resumed(void **state)
         /* nothing is left of the states */
         assert_false(sae_file_exists(in_dir(f, "parts/batchtopk-64-k4/checkpoint")));
         assert_int_equal(train_with(f, &o, "parts", &env, NULL, &err), SAE_E_EXISTS);
+    }
+}
+
+/* The kinds that are not in the test above, stopped while warming up, where JumpReLU's own steps begin (24), and later.
+ */
+static void every_kind_resumes(void **state)
+{
+    const fixture *f = *state;
+    for (int a = 2; a < KINDS; a++) {
+        sae_train_options o = small_options();
+        use_kind(&o, &kinds[a]);
+        o.force = true;
+        train_ok(f, &o, "whole2", 2);
+        const int stops[] = {2, 24, 40};
+        for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+            stopper s = {0, stops[i]};
+            sae_env env = {.threads = 2, .progress = count_down, .ud = &s, .stop = &s.stop};
+            sae_error err;
+            o.force = true;
+            o.resume = false;
+            assert_int_equal(train_with(f, &o, "part2", &env, NULL, &err), SAE_E_INTERRUPTED);
+            o.force = false;
+            o.resume = true;
+            train_ok(f, &o, "part2", 1);
+            same_files(f, "whole2", "part2");
+        }
     }
 }
 
@@ -262,6 +317,27 @@ static void refusals(void **state)
         if (!strstr(err.message, bad[i].says)) fail_msg("\"%s\" does not say %s", err.message, bad[i].says);
         assert_false(sae_file_exists(in_dir(f, "bad")));
     }
+    const struct {
+        const char *arch, *k, *l0, *lambda, *prefixes, *says;
+    } sparsity[] = {
+        {"jumprelu", NULL, "65", NULL, NULL, "--l0"},       {"relu", "4", NULL, NULL, NULL, "--l0"},
+        {"batchtopk", "4", "4", NULL, NULL, "--k"},         {"relu", NULL, "4", "0.1", NULL, "exclude"},
+        {"topk", NULL, "4.5", NULL, NULL, "whole number"},  {"relu", NULL, "4,4", NULL, NULL, "twice"},
+        {"jumprelu", NULL, NULL, "-1", NULL, "--lambda"},   {"relu", NULL, "0", NULL, NULL, "--l0"},
+        {"matryoshka", "4", NULL, NULL, "8,8,64", "twice"}, {"matryoshka", "4", NULL, NULL, "1/2,1/4,1", "ascend"},
+        {"matryoshka", "4", NULL, NULL, "8,32", "whole"},   {"matryoshka", "4", NULL, NULL, "8,65", "ascend"},
+        {"matryoshka", "4", NULL, NULL, "8,,64", "empty"},  {"matryoshka", "4", NULL, NULL, "1/x,1", "--prefixes"},
+    };
+    for (size_t i = 0; i < sizeof sparsity / sizeof *sparsity; i++) {
+        o = small_options();
+        o.arch = sparsity[i].arch;
+        o.k = sparsity[i].k;
+        o.l0 = sparsity[i].l0;
+        o.lambda = sparsity[i].lambda;
+        if (sparsity[i].prefixes) o.prefixes = sparsity[i].prefixes;
+        assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
+        if (!strstr(err.message, sparsity[i].says)) fail_msg("\"%s\" does not say %s", err.message, sparsity[i].says);
+    }
     o = small_options();
     o.batch = 1 << 20;
     assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
@@ -306,10 +382,10 @@ static void no_allocation_inside_a_step(void **state)
     free(configs);
 }
 
-static void no_memory(void **state)
+static void no_memory_for(const fixture *f, const struct kind *kind)
 {
-    const fixture *f = *state;
     sae_train_options o = small_options();
+    use_kind(&o, kind);
     o.tokens = 400;
     o.force = true;
     for (uint64_t fail = 1; fail < 2000; fail++) {
@@ -327,6 +403,13 @@ static void no_memory(void **state)
         if (status != SAE_E_MEMORY) fail_msg("allocation %llu: %s", (unsigned long long)fail, err.message);
     }
     fail_msg("never succeeded");
+}
+
+static void no_memory(void **state)
+{
+    no_memory_for(*state, &kinds[1]);
+    no_memory_for(*state, &kinds[4]); /* warm start, window */
+    no_memory_for(*state, &kinds[5]); /* dense products */
 }
 
 static void schedule(void **state)
@@ -359,6 +442,7 @@ int main(void)
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(alone_or_in_a_grid),
         cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(every_kind_resumes),
         cmocka_unit_test(killed_and_resumed),
         cmocka_unit_test(refusals),
         cmocka_unit_test(no_allocation_inside_a_step),

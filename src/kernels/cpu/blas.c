@@ -56,3 +56,10 @@ void sae_gemm_nn(int64_t m, int64_t n, int64_t k, float alpha, const float *A, i
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, (int)n, (int)k, alpha, A, (int)lda, B, (int)ldb,
                 beta, C, (int)ldc);
 }
+
+void sae_gemm_tn(int64_t m, int64_t n, int64_t k, float alpha, const float *A, int64_t lda, const float *B, int64_t ldb,
+                 float beta, float *C, int64_t ldc)
+{
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, alpha, A, (int)lda, B, (int)ldb, beta,
+                C, (int)ldc);
+}

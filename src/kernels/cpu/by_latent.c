@@ -34,6 +34,17 @@ void sae_by_latent_clear(sae_by_latent *by)
     *by = (sae_by_latent){0};
 }
 
+sae_status sae_by_latent_reserve(sae_by_latent *by, int64_t entries, sae_error *err)
+{
+    if (entries <= by->capacity) return SAE_OK;
+    sae_by_latent grown;
+    sae_status status = sae_by_latent_new(&grown, by->max_n, entries + entries / 2, err);
+    if (status != SAE_OK) return status;
+    sae_by_latent_clear(by);
+    *by = grown;
+    return SAE_OK;
+}
+
 static int64_t segment_start(const sae_codes *codes, int s)
 {
     return codes->rows * s / SAE_SEGMENTS;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t rows, sae_error *err)
@@ -40,12 +41,26 @@ void sae_update_scratch_clear(sae_update_scratch *s)
     *s = (sae_update_scratch){0};
 }
 
+/* The residual whose rows make the gradient of a latent. */
+static int prefix_of(const sae_update_term *term, int64_t latent)
+{
+    int g = 0;
+    while (g + 1 < term->n_prefixes && latent >= term->prefix_ends[g]) g++;
+    return g;
+}
+
+static const float *residual_of(const sae_update *u, const sae_update_term *term, int64_t latent)
+{
+    return term->e + prefix_of(term, latent) * u->rows * u->d;
+}
+
 static void gather_sparse(const sae_update *u, const sae_ops *ops, const sae_update_term *term, int64_t latent,
                           float *g_dec, float *g_enc)
 {
     const sae_by_latent *codes = term->codes;
+    const float *e = residual_of(u, term, latent);
     for (int64_t j = codes->offsets[latent]; j < codes->offsets[latent + 1]; j++) {
-        ops->axpy(u->d, -term->scale * codes->f[j], term->e + codes->row[j] * u->d, g_dec);
+        ops->axpy(u->d, -term->scale * codes->f[j], e + codes->row[j] * u->d, g_dec);
         ops->axpy(u->d, -term->scale * codes->slope[j], u->c + codes->row[j] * u->d, g_enc);
     }
 }
@@ -92,9 +107,29 @@ static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_upda
         int64_t width = d - j < SAE_SLICE ? d - j : SAE_SLICE;
         for (int64_t row = 0; row < 2 * count; row++)
             memcpy(s->sums + row * SAE_SLICE, s->gradients + row * d + j, (size_t)width * sizeof(float));
-        ops->gather(entries, s->entries, term->e + j, u->c + j, d, width, s->sums);
+        ops->gather(entries, s->entries, residual_of(u, term, latents[0]) + j, u->c + j, d, width, s->sums);
         for (int64_t row = 0; row < 2 * count; row++)
             memcpy(s->gradients + row * d + j, s->sums + row * SAE_SLICE, (size_t)width * sizeof(float));
+    }
+}
+
+/* Whether all latents of a group use the same residual. */
+static bool same_prefix(const sae_update_term *term, const int32_t *latents, int64_t count)
+{
+    for (int64_t i = 1; i < count; i++)
+        if (prefix_of(term, latents[i]) != prefix_of(term, latents[0])) return false;
+    return true;
+}
+
+static void start_from(const sae_update *u, const int32_t *latents, int64_t count, sae_update_scratch *s)
+{
+    size_t row = (size_t)u->d * sizeof(float);
+    memset(s->gradients, 0, 2 * (size_t)count * row);
+    memset(s->bias, 0, (size_t)count * sizeof *s->bias);
+    for (int64_t i = 0; u->dense && i < count; i++) {
+        memcpy(s->gradients + 2 * i * u->d, u->dense->W_dec + latents[i] * u->d, row);
+        memcpy(s->gradients + (2 * i + 1) * u->d, u->dense->W_enc + latents[i] * u->d, row);
+        s->bias[i] = u->dense->b_enc[latents[i]];
     }
 }
 
@@ -102,15 +137,14 @@ void sae_gradient_rows(const sae_update *u, const sae_ops *ops, const int32_t *l
                        sae_update_scratch *s)
 {
     int64_t d = u->d;
-    memset(s->gradients, 0, (size_t)(2 * count * d) * sizeof *s->gradients);
-    memset(s->bias, 0, (size_t)count * sizeof *s->bias);
+    start_from(u, latents, count, s);
     for (int t = 0; t < u->n_terms; t++) {
         const sae_update_term *term = &u->terms[t];
         const int64_t *offsets = term->codes->offsets;
         int64_t codes = 0;
         for (int64_t i = 0; i < count; i++) codes += codes_of(term, latents[i]);
         /* every row about twice: from there on fetching it once pays */
-        bool dense = codes >= 2 * u->rows;
+        bool dense = codes >= 2 * u->rows && same_prefix(term, latents, count);
         if (dense) gather_dense(u, ops, term, latents, count, s);
         for (int64_t i = 0; i < count; i++) {
             float *g_dec = s->gradients + 2 * i * d;

@@ -67,6 +67,46 @@ void sae_residual(const sae_codes *codes, const int32_t *subset, int64_t n_subse
     }
 }
 
+/* The row's codes below each end in turn: e_g from e_{g−1}, then suffix sums from the last prefix to the first. */
+static void residual_of_row(const sae_ops *ops, const sae_codes *codes, int64_t b, const int32_t *ends, int n_prefixes,
+                            const float *target, const float *W_dec, int64_t d, float *e, float *slope,
+                            double *row_square)
+{
+    int64_t rows = codes->rows, slice = rows * d, end = codes->row_offsets[b + 1];
+    int64_t first[SAE_MOST_PREFIXES + 1] = {codes->row_offsets[b]};
+    for (int g = 0; g < n_prefixes; g++) {
+        float *y = e + g * slice + b * d;
+        int64_t j = first[g];
+        while (j < end && codes->latents[j] < ends[g]) j++;
+        first[g + 1] = j;
+        memcpy(y, g > 0 ? y - slice : target + b * d, (size_t)d * sizeof(float));
+        subtract(ops, codes, W_dec, d, first[g], j, y);
+        row_square[g * rows + b] = ops->sum_squares(y, d);
+    }
+    for (int g = n_prefixes - 1; g >= 0; g--) {
+        float *y = e + g * slice + b * d;
+        if (g + 1 < n_prefixes) ops->axpy(d, 1, y + slice, y);
+        slopes(ops, codes, W_dec, d, first[g], first[g + 1], y, slope);
+    }
+}
+
+void sae_residual_prefixes(const sae_codes *codes, const int32_t *ends, int n_prefixes, const float *target,
+                           const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads)
+{
+    const sae_ops *ops = sae_ops_best();
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
+    for (int64_t b = 0; b < codes->rows; b++)
+        residual_of_row(ops, codes, b, ends, n_prefixes, target, W_dec, d, e, slope, row_square);
+}
+
+void sae_slopes(const sae_codes *codes, const float *e, const float *W_dec, int64_t d, float *slope, int threads)
+{
+    const sae_ops *ops = sae_ops_best();
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
+    for (int64_t b = 0; b < codes->rows; b++)
+        slopes(ops, codes, W_dec, d, codes->row_offsets[b], codes->row_offsets[b + 1], e + b * d, slope);
+}
+
 #define ROW_CHUNK 64
 
 void sae_column_sums(const float *e, int64_t rows, int64_t d, double *scratch, double *sums, int threads)

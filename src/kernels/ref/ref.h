@@ -16,10 +16,16 @@
         real *b_enc; /* [n] */                                                                                         \
         real *W_dec; /* [n, d] */                                                                                      \
         real *b_dec; /* [d] */                                                                                         \
+        real *theta; /* [n] JumpReLU */                                                                                \
     } sae_ref_tensors_##real;                                                                                          \
     typedef struct sae_ref_step_##real {                                                                               \
         int64_t rows, d, n, k, k_aux;                                                                                  \
-        sae_filter filter; /* ROW: TopK; BATCH: BatchTopK */                                                           \
+        sae_filter filter;          /* ROW: TopK; BATCH: BatchTopK, Matryoshka; LATENT: ReLU, JumpReLU */              \
+        bool jump;                  /* LATENT: θ is learned (JumpReLU), else 0 (ReLU) */                              \
+        real lambda;                /* ReLU, JumpReLU */                                                               \
+        real bandwidth;             /* JumpReLU */                                                                     \
+        int n_prefixes;             /* Matryoshka */                                                                   \
+        const int32_t *prefix_ends; /* [n_prefixes] */                                                                 \
         real aux_alpha;                                                                                                \
         bool aux_variance; /* divide L_aux by the batch variance of the residual */                                    \
         real lr, beta1, beta2, eps;                                                                                    \
@@ -33,7 +39,7 @@
         sae_ref_tensors_##real g; /* out: gradients, before projection and clipping */                                 \
         int64_t *since_fired;     /* [n] tokens since each latent fired, updated */                                    \
         real *f;                  /* [rows, n] out: latent activations of the main selection */                        \
-        real mse, aux;            /* out: ‖e‖² and L_aux, means over rows */                                      \
+        real mse, aux, loss;      /* out: ‖e‖² of the whole dictionary, L_aux, all terms; means over rows */      \
     } sae_ref_step_##real;                                                                                             \
     /* f [rows, n] = z where selected by brute force (full sort, ties by row, then latent), else 0. */                 \
     void sae_ref_encode_##real(const real *c, int64_t rows, int64_t d, int64_t n, const real *W_enc,                   \

@@ -21,10 +21,15 @@ static const struct {
 } kinds[] = {
     {"vanilla", SAE_RULE_THRESHOLD, SAE_ARCH_RELU},
     {"jumprelu", SAE_RULE_THRESHOLD, SAE_ARCH_JUMPRELU},
-    {"matryoshka", SAE_RULE_THRESHOLD, SAE_ARCH_BATCHTOPK},
+    {"matryoshka", SAE_RULE_THRESHOLD, SAE_ARCH_MATRYOSHKA},
     {"batch", SAE_RULE_THRESHOLD, SAE_ARCH_BATCHTOPK},
     {"topk", SAE_RULE_TOPK, SAE_ARCH_TOPK},
 };
+
+static bool takes_from_batch(sae_arch arch)
+{
+    return arch == SAE_ARCH_BATCHTOPK || arch == SAE_ARCH_MATRYOSHKA;
+}
 
 static bool holds(const sae_tensor_file *file)
 {
@@ -87,7 +92,7 @@ static sae_status read_thresholds(sae_source *source, sae_model *model, sae_erro
     if (model->info.arch == SAE_ARCH_JUMPRELU) {
         SAE_TRY(sae_layout_vector(source->file, log_threshold, model->info.n, "its biases", &logarithm, err));
         for (int64_t i = 0; i < model->info.n; i++) model->owned[4][i] = (float)exp((double)logarithm[i]);
-    } else if (model->info.arch == SAE_ARCH_BATCHTOPK) {
+    } else if (takes_from_batch(model->info.arch)) {
         SAE_TRY(sae_layout_scalar(source->file, "threshold", &theta, err));
         SAE_TRY(sae_source_theta(source, theta, "its repository does not estimate one", &theta, err));
         sae_fill_threshold(model, theta);
@@ -115,9 +120,9 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     SAE_TRY(check_size(cfg, source->config, "act_size", info.d, err));
     if (info.arch == SAE_ARCH_TOPK)
         SAE_TRY(sae_config_count(cfg, source->config, "top_k", &info.k, err));
-    else if (info.arch == SAE_ARCH_BATCHTOPK)
+    else if (takes_from_batch(info.arch))
         SAE_TRY(sae_config_optional_count(cfg, source->config, "top_k", &info.k, err));
-    layout.b_enc_unused = info.arch == SAE_ARCH_TOPK || info.arch == SAE_ARCH_BATCHTOPK;
+    layout.b_enc_unused = info.arch == SAE_ARCH_TOPK || takes_from_batch(info.arch);
     info.subtract_b_dec = info.arch != SAE_ARCH_JUMPRELU;
     read_origin(cfg, &info);
     SAE_TRY(sae_model_allocate(&model, &info, source->path, err));

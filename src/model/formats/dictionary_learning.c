@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum choice { RELU, GATED, TOPK, JUMPRELU, BATCHTOPK } choice;
+typedef enum choice { RELU, GATED, TOPK, JUMPRELU, BATCHTOPK, MATRYOSHKA } choice;
 
 static const struct {
     const char *name;
@@ -75,7 +75,7 @@ static const struct {
       .W_dec_by_input = true}},
     {"MatryoshkaBatchTopKSAE",
      "group_sizes",
-     BATCHTOPK,
+     MATRYOSHKA,
      true,
      false,
      {.W_enc = "W_enc", .W_dec = "W_dec", .b_enc = "b_enc", .b_dec = "b_dec", .W_enc_by_input = true}},
@@ -223,11 +223,9 @@ done:
 
 static sae_status read(sae_source *source, sae_model **out, sae_error *err)
 {
-    static const sae_arch archs[] = {[RELU] = SAE_ARCH_RELU,
-                                     [GATED] = SAE_ARCH_JUMPRELU,
-                                     [TOPK] = SAE_ARCH_TOPK,
-                                     [JUMPRELU] = SAE_ARCH_JUMPRELU,
-                                     [BATCHTOPK] = SAE_ARCH_BATCHTOPK};
+    static const sae_arch archs[] = {
+        [RELU] = SAE_ARCH_RELU,         [GATED] = SAE_ARCH_JUMPRELU,      [TOPK] = SAE_ARCH_TOPK,
+        [JUMPRELU] = SAE_ARCH_JUMPRELU, [BATCHTOPK] = SAE_ARCH_BATCHTOPK, [MATRYOSHKA] = SAE_ARCH_MATRYOSHKA};
     sae_status status;
     sae_model *model = NULL;
     json_t *config = NULL;
@@ -243,12 +241,13 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     SAE_TRY(check_same(trainer, source->config, "activation_dim", info.d, err));
     SAE_TRY(check_same(trainer, source->config, "dict_size", info.n, err));
     if (latents == TOPK) info.rule = SAE_RULE_TOPK;
-    if (latents == TOPK || latents == BATCHTOPK) SAE_TRY(read_k(source, trainer, &info, err));
+    bool batch = latents == BATCHTOPK || latents == MATRYOSHKA;
+    if (latents == TOPK || batch) SAE_TRY(read_k(source, trainer, &info, err));
     read_origin(config, trainer, &info);
     SAE_TRY(sae_model_allocate(&model, &info, source->path, err));
     SAE_TRY(sae_layout_read(&classes[class].layout, source->file, "its biases", model, err));
     if (latents == GATED) SAE_TRY(read_gate(source, model, err));
-    if (latents == BATCHTOPK) SAE_TRY(read_threshold(source, model, err));
+    if (batch) SAE_TRY(read_threshold(source, model, err));
     if (classes[class].normalise) sae_fold_decoder_norms(model, true);
     *out = model;
     model = NULL;

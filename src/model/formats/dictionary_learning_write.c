@@ -42,7 +42,8 @@ static class_kind kind_of(const sae_model *model)
     if (info->rule == SAE_RULE_TOPK) return TOPK;
     if (info->has_theta && info->theta == 0)
         return info->subtract_b_dec && !has_zero_row(model) ? AUTOENCODER : AUTOENCODER_NEW;
-    return info->has_theta && info->arch == SAE_ARCH_BATCHTOPK && info->k > 0 ? BATCHTOPK : JUMPRELU;
+    bool batch = info->arch == SAE_ARCH_BATCHTOPK || info->arch == SAE_ARCH_MATRYOSHKA;
+    return info->has_theta && batch && info->k > 0 ? BATCHTOPK : JUMPRELU;
 }
 
 static sae_status write_config(const sae_model *model, class_kind kind, const char *path, sae_error *err)

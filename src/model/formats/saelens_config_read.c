@@ -104,7 +104,7 @@ static sae_arch trained_arch(const json_t *cfg, sae_arch by_rule)
     } known[] = {{"standard", SAE_ARCH_RELU},
                  {"topk", SAE_ARCH_TOPK},
                  {"batchtopk", SAE_ARCH_BATCHTOPK},
-                 {"matryoshka_batchtopk", SAE_ARCH_BATCHTOPK},
+                 {"matryoshka_batchtopk", SAE_ARCH_MATRYOSHKA},
                  {"jumprelu", SAE_ARCH_JUMPRELU}};
     const char *name = json_string_value(about(cfg, "training_architecture"));
     for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
@@ -124,7 +124,7 @@ static const struct {
     {"jumprelu", SAE_SAELENS_JUMPRELU, SAE_ARCH_JUMPRELU},
     {"gated", SAE_SAELENS_GATED, SAE_ARCH_JUMPRELU},
     {"batchtopk", SAE_SAELENS_BATCHTOPK, SAE_ARCH_BATCHTOPK},
-    {"matryoshka_batchtopk", SAE_SAELENS_BATCHTOPK, SAE_ARCH_BATCHTOPK},
+    {"matryoshka_batchtopk", SAE_SAELENS_BATCHTOPK, SAE_ARCH_MATRYOSHKA},
 };
 #define ARCHITECTURES (sizeof architectures / sizeof *architectures)
 

@@ -11,7 +11,8 @@ static const char FORMAT_VERSION[] = "6.0.0";
 
 static const char *training_name(sae_arch arch)
 {
-    return arch == SAE_ARCH_RELU ? "standard" : sae_arch_name(arch);
+    if (arch == SAE_ARCH_RELU) return "standard";
+    return arch == SAE_ARCH_MATRYOSHKA ? "matryoshka_batchtopk" : sae_arch_name(arch);
 }
 
 bool sae_saelens_is_standard(const sae_model_info *info)
