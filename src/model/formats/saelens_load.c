@@ -61,13 +61,13 @@ done:
     return status;
 }
 
-/* Early versions wrote a scaling factor per latent, used only when it had been fine-tuned. */
+/* Versions before 6 may have a scaling factor per latent, used only when it was fine-tuned. */
 static sae_status fold_scaling_factor(const sae_source *source, bool finetuned, sae_model *model, sae_error *err)
 {
-    static const char name[] = "scaling_factor";
     sae_status status;
     float *factor = NULL;
-    const char *path = sae_tensor_file_path(source->file);
+    const char *path = sae_tensor_file_path(source->file), *name = "scaling_factor";
+    if (!sae_tensor_file_find(source->file, name)) name = "finetuning_scaling_factor"; /* version 5 */
     if (!sae_tensor_file_find(source->file, name))
         return finetuned ? sae_fail(err, SAE_E_FORMAT,
                                     "%s: finetuning_scaling_factor is true, but %s has no tensor scaling_factor",
@@ -76,10 +76,10 @@ static sae_status fold_scaling_factor(const sae_source *source, bool finetuned, 
     SAE_TRY(sae_layout_vector(source->file, name, model->info.n, SAE_SAELENS_CONFIG, &factor, err));
     for (int64_t i = 0; !finetuned && i < model->info.n; i++) {
         if (fabsf(factor[i] - 1) <= 1e-5f) continue;
-        status = sae_fail(err, SAE_E_FORMAT,
-                          "%s: scaling_factor is %g at index %lld, but " SAE_SAELENS_CONFIG
-                          " does not say finetuning_scaling_factor",
-                          path, (double)factor[i], (long long)i);
+        status =
+            sae_fail(err, SAE_E_FORMAT,
+                     "%s: %s is %g at index %lld, but " SAE_SAELENS_CONFIG " does not say finetuning_scaling_factor",
+                     path, name, (double)factor[i], (long long)i);
         goto done;
     }
     if (finetuned) sae_fold_output_scale(model, factor);
