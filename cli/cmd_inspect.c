@@ -101,13 +101,49 @@ static void say_tensor(report *r, const sae_tensor *tensor)
     cli_fact(&r->facts, tensor->name ? tensor->name : "array", shape, "");
 }
 
-static void say_tensors(report *r, const sae_safetensors *file)
+static void say_tensors(report *r, const sae_tensor_file *file)
 {
     if (!r->out)
         cli_json_array(&r->json, "tensors");
     else
         fputs("\n  tensors\n", r->out);
-    for (size_t i = 0; i < sae_safetensors_count(file); i++) say_tensor(r, sae_safetensors_at(file, i));
+    for (size_t i = 0; i < sae_tensor_file_count(file); i++) say_tensor(r, sae_tensor_file_at(file, i));
+    if (!r->out) cli_json_end(&r->json);
+}
+
+static void say_value(report *r, const sae_value *value)
+{
+    if (r->out) {
+        if (value->type == SAE_VALUE_TEXT)
+            cli_fact(&r->facts, value->name, value->text, "");
+        else if (value->type == SAE_VALUE_BOOL)
+            cli_fact(&r->facts, value->name, value->integer ? "true" : "false", "");
+        else
+            cli_fact_number(&r->facts, value->name, value->real, 9, "");
+        return;
+    }
+    cli_json_object(&r->json, NULL);
+    cli_json_text(&r->json, "name", value->name);
+    if (value->type == SAE_VALUE_TEXT)
+        cli_json_text(&r->json, "value", value->text);
+    else if (value->type == SAE_VALUE_BOOL)
+        cli_json_bool(&r->json, "value", value->integer != 0);
+    else if (value->type == SAE_VALUE_INT)
+        cli_json_int(&r->json, "value", value->integer);
+    else
+        cli_json_real(&r->json, "value", value->real);
+    cli_json_end(&r->json);
+}
+
+/* Metadata of a safetensors file; texts and numbers of a state dict. */
+static void say_values(report *r, const sae_tensor_file *file)
+{
+    size_t count = sae_tensor_file_values(file);
+    if (!r->out)
+        cli_json_array(&r->json, "values");
+    else if (count)
+        fputs("\n  values\n", r->out);
+    for (size_t i = 0; i < count; i++) say_value(r, sae_tensor_file_value_at(file, i));
     if (!r->out) cli_json_end(&r->json);
 }
 
@@ -120,18 +156,15 @@ static void say_origin(report *r, const sae_acts_meta *meta, bool knows_bos, boo
     say_bool(r, "center_residual", meta->center_residual, knows_centering);
 }
 
-static sae_status inspect_sae(cli_app *app, const char *path, sae_error *err)
+static sae_status say_sae(cli_app *app, const char *path, const sae_model *model, sae_error *err)
 {
-    sae_model *model = NULL;
-    sae_safetensors *file = NULL;
-    char weights[4096];
+    sae_tensor_file *file = NULL;
     report r;
-    sae_status status = SAE_OK;
-    CLI_TRY(sae_model_load(&model, path, err));
-    snprintf(weights, sizeof weights, "%s/sae_weights.safetensors", path);
-    CLI_TRY(sae_safetensors_open(&file, weights, err));
+    sae_status status = sae_tensor_file_open(&file, sae_model_weights_file(model), err);
+    if (status != SAE_OK) return status;
     const sae_model_info *info = sae_model_get_info(model);
     begin(&r, app, "sae", "a sparse autoencoder", path);
+    say_text(&r, "format", sae_format_name(sae_model_get_format(model)));
     say_text(&r, "arch", sae_arch_name(info->arch));
     say_text(&r, "rule", info->rule == SAE_RULE_TOPK ? "topk" : "threshold");
     say_count(&r, "d", info->d);
@@ -142,9 +175,17 @@ static sae_status inspect_sae(cli_app *app, const char *path, sae_error *err)
     say_bool(&r, "subtract_b_dec", info->subtract_b_dec, true);
     say_origin(&r, &info->acts, info->knows_bos, info->knows_centering);
     say_tensors(&r, file);
+    say_values(&r, file);
     finish(&r);
-done:
-    sae_safetensors_close(file);
+    sae_tensor_file_close(file);
+    return SAE_OK;
+}
+
+static sae_status inspect_sae(cli_app *app, const char *path, sae_error *err)
+{
+    sae_model *model = NULL;
+    sae_status status = sae_model_load(&model, path, err);
+    if (status == SAE_OK) status = say_sae(app, path, model, err);
     sae_model_free(model);
     return status;
 }
@@ -167,13 +208,13 @@ static sae_status inspect_acts(cli_app *app, const char *path, sae_error *err)
     return SAE_OK;
 }
 
-static sae_status inspect_codes(cli_app *app, const char *path, const sae_safetensors *raw, sae_error *err)
+static sae_status inspect_codes(cli_app *app, const char *path, const sae_tensor_file *raw, sae_error *err)
 {
     sae_codes_file *file = NULL;
     report r;
     sae_status status = sae_codes_file_open(&file, path, err);
     if (status != SAE_OK) return status;
-    int64_t rows = sae_codes_file_rows(file), entries = sae_tensor_elements(sae_safetensors_find(raw, "latents"));
+    int64_t rows = sae_codes_file_rows(file), entries = sae_tensor_elements(sae_tensor_file_find(raw, "latents"));
     begin(&r, app, "codes", "active latents of activations", path);
     say_count(&r, "rows", rows);
     say_count(&r, "n", sae_codes_file_latents(file));
@@ -182,6 +223,7 @@ static sae_status inspect_codes(cli_app *app, const char *path, const sae_safete
     say_optional(&r, "d", sae_codes_file_meta(file)->d);
     say_origin(&r, sae_codes_file_meta(file), true, true);
     say_tensors(&r, raw);
+    say_values(&r, raw);
     finish(&r);
     sae_codes_file_close(file);
     return SAE_OK;
@@ -218,21 +260,37 @@ static sae_status inspect_model(cli_app *app, const char *path, sae_error *err)
     return SAE_OK;
 }
 
-static sae_status inspect_safetensors(cli_app *app, const char *path, sae_error *err)
+static bool holds_codes(const sae_tensor_file *file)
 {
-    sae_safetensors *file = NULL;
+    return sae_tensor_file_find(file, "row_offsets") && sae_tensor_file_find(file, "latents") &&
+           sae_tensor_file_find(file, "values");
+}
+
+/* A file of tensors: codes, an SAE that its weights alone describe, or just tensors. */
+static sae_status inspect_tensors(cli_app *app, const char *path, sae_error *err)
+{
+    static const char *const kinds[] = {
+        [SAE_FILE_SAFETENSORS] = "safetensors", [SAE_FILE_NPZ] = "npz", [SAE_FILE_TORCH] = "torch"};
+    sae_tensor_file *file = NULL;
+    sae_model *model = NULL;
+    sae_error reason;
     report r;
-    sae_status status = sae_safetensors_open(&file, path, err);
+    sae_status status = sae_tensor_file_open(&file, path, err);
     if (status != SAE_OK) return status;
-    if (sae_safetensors_find(file, "row_offsets") && sae_safetensors_find(file, "latents") &&
-        sae_safetensors_find(file, "values")) {
+    sae_file_kind kind = sae_tensor_file_kind(file);
+    if (kind == SAE_FILE_SAFETENSORS && holds_codes(file)) {
         status = inspect_codes(app, path, file, err);
+    } else if (kind != SAE_FILE_SAFETENSORS && sae_model_load(&model, path, &reason) == SAE_OK) {
+        status = say_sae(app, path, model, err);
     } else {
-        begin(&r, app, "safetensors", "tensors", path);
+        begin(&r, app, kinds[kind], "tensors", path);
+        if (kind != SAE_FILE_SAFETENSORS) say_text(&r, "not_an_sae", reason.message);
         say_tensors(&r, file);
+        say_values(&r, file);
         finish(&r);
     }
-    sae_safetensors_close(file);
+    sae_model_free(model);
+    sae_tensor_file_close(file);
     return status;
 }
 
@@ -276,27 +334,32 @@ static sae_status run(cli_app *app, const void *settings, const char *const *wor
     (void)settings;
     if (stat(path, &info) != 0) return cli_fail(err, SAE_E_IO, "cannot open %s: no such file or directory", path);
     if (!S_ISDIR(info.st_mode))
-        return ends_with(path, ".npy") ? inspect_npy(app, path, err) : inspect_safetensors(app, path, err);
+        return ends_with(path, ".npy") ? inspect_npy(app, path, err) : inspect_tensors(app, path, err);
     if (holds(path, "acts.json")) return inspect_acts(app, path, err);
-    if (holds(path, "cfg.json")) return inspect_sae(app, path, err);
+    if (sae_model_is_at(path)) return inspect_sae(app, path, err);
     if (holds(path, "config.json")) return inspect_model(app, path, err);
-    return cli_fail(err, SAE_E_FORMAT,
-                    "%s holds none of acts.json (activations), cfg.json (an SAE) and config.json (a language model)",
-                    path);
+    return cli_fail(
+        err, SAE_E_FORMAT,
+        "%s holds none of acts.json (activations), the files of an SAE (cfg.json, ae.pt, sae.pt, params.npz) and "
+        "config.json (a language model)",
+        path);
 }
 
 static const char *const usage[] = {"PATH", NULL};
 static const cli_note arguments[] = {
-    {"PATH", "an SAE, activations, codes, a language model, a .safetensors or a .npy file"}};
+    {"PATH", "an SAE of any tool, activations, codes, a language model, a .safetensors, .npz, .pt or .npy file"}};
 static const cli_note json_keys[] = {
-    {"kind, path", "sae, acts, codes, model, safetensors or npy, and the path"},
-    {"sae", "arch, rule (topk or threshold), d, n, k, theta, input_norm, subtract_b_dec, and where it comes from"},
+    {"kind, path", "sae, acts, codes, model, safetensors, npz, torch or npy, and the path"},
+    {"sae", "format (saelens, sparsify, dictionary_learning, npz, openai or batchtopk), arch, rule (topk or "
+            "threshold), d, n, k, theta, input_norm, subtract_b_dec, and where it comes from"},
     {"acts", "tokens, d, dtype, shards, and where they come from"},
     {"codes", "rows, n, entries, l0, d, and where the activations come from"},
     {"model", "name, parameters, layers, d, heads, d_mlp, positions, vocab, tokenizer (whether there is one)"},
     {"npy", "dtype, shape"},
     {"where from", "model, hook_name, ctx, prepend_bos, center_residual; null where the file does not say"},
-    {"tensors", "of sae, codes and safetensors: array of {name, dtype, shape}"},
+    {"not_an_sae", "of npz and torch: why the tensors cannot be used as an SAE"},
+    {"tensors", "of sae, codes, safetensors, npz and torch: array of {name, dtype, shape}"},
+    {"values", "of the same: array of {name, value}, metadata of safetensors, texts and numbers of a state dict"},
 };
 
 const cli_command cli_inspect = {

@@ -2,7 +2,10 @@
 # that every compiler can do it in a second. tests/fuzz/run.sh runs the same targets with libFuzzer.
 file(GLOB SAE_FUZZ_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
 file(GLOB SAE_FUZZ_SEEDS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/golden/io_*.*
-                                           ${PROJECT_SOURCE_DIR}/tests/golden/io_acts/*)
+                                           ${PROJECT_SOURCE_DIR}/tests/golden/io_acts/*
+                                           ${PROJECT_SOURCE_DIR}/tests/golden/formats/*.*
+                                           ${PROJECT_SOURCE_DIR}/tests/golden/formats/*/params.npz
+                                           ${PROJECT_SOURCE_DIR}/tests/golden/formats/*/ae.pt)
 foreach(source ${SAE_FUZZ_SOURCES})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c)

@@ -39,6 +39,7 @@ for group in "$@"; do
         need libopenblas-dev library openblas
         need libjansson-dev library jansson
         need libpcre2-dev library libpcre2-8
+        need zlib1g-dev library zlib
         ;;
     test) need libcmocka-dev library cmocka ;;
     demo)

@@ -30,6 +30,8 @@ SAE_API const sae_tensor *sae_safetensors_at(const sae_safetensors *file, size_t
 SAE_API const sae_tensor *sae_safetensors_find(const sae_safetensors *file, const char *name);
 /* A value of __metadata__, or NULL. */
 SAE_API const char *sae_safetensors_metadata(const sae_safetensors *file, const char *key);
+/* The i-th pair of __metadata__, keys in the order of the file; false when i is out of range. */
+SAE_API bool sae_safetensors_metadata_at(const sae_safetensors *file, size_t i, const char **key, const char **value);
 SAE_API const char *sae_safetensors_path(const sae_safetensors *file);
 
 /* Writes tensors in the given order (names unique) with a text→text metadata list of n_meta pairs
@@ -50,6 +52,44 @@ SAE_API const sae_tensor *sae_npy_tensor(const sae_npy *file);
  * first that does not fit. */
 SAE_API sae_status sae_npy_read_i32(const sae_npy *file, int64_t first, int64_t count, int32_t *out, sae_error *err);
 SAE_API sae_status sae_npy_write(const char *path, const sae_tensor *tensor, sae_error *err);
+
+/* ---- tensors of other tools' files ------------------------------------------------------------ */
+
+typedef enum sae_file_kind {
+    SAE_FILE_SAFETENSORS,
+    SAE_FILE_NPZ,  /* NumPy's zip archive of .npy files */
+    SAE_FILE_TORCH /* what torch.save wrote: a zip archive with a pickle in it */
+} sae_file_kind;
+
+typedef enum sae_value_type { SAE_VALUE_BOOL, SAE_VALUE_INT, SAE_VALUE_REAL, SAE_VALUE_TEXT } sae_value_type;
+
+/* Something in a file that is not a tensor: metadata of a safetensors file, a text or number in a state dict. */
+typedef struct sae_value {
+    const char *name;
+    sae_value_type type;
+    int64_t integer;  /* BOOL, INT */
+    double real;      /* REAL; also set for BOOL and INT */
+    const char *text; /* TEXT */
+} sae_value;
+
+typedef struct sae_tensor_file sae_tensor_file;
+
+/* Opens a safetensors, .npz or .pt file; which of them it is is seen from its content. The zip archive and the pickle
+ * of a .pt file are read by this library's own restricted readers, which run no code and believe no size: SAE_E_FORMAT
+ * and SAE_E_UNSUPPORTED name what is refused (Python objects other than tensors, zip bombs, arrays stored by columns,
+ * …). Nested dictionaries become names with dots, "activation_state_dict.k". Tensors are in the order of the file for
+ * safetensors, otherwise by name. */
+SAE_API sae_status sae_tensor_file_open(sae_tensor_file **out, const char *path, sae_error *err);
+SAE_API void sae_tensor_file_close(sae_tensor_file *file);
+SAE_API sae_file_kind sae_tensor_file_kind(const sae_tensor_file *file);
+SAE_API const char *sae_tensor_file_path(const sae_tensor_file *file);
+SAE_API size_t sae_tensor_file_count(const sae_tensor_file *file);
+/* Borrowed until close; NULL when i is out of range, or there is no such name. */
+SAE_API const sae_tensor *sae_tensor_file_at(const sae_tensor_file *file, size_t i);
+SAE_API const sae_tensor *sae_tensor_file_find(const sae_tensor_file *file, const char *name);
+SAE_API size_t sae_tensor_file_values(const sae_tensor_file *file);
+SAE_API const sae_value *sae_tensor_file_value_at(const sae_tensor_file *file, size_t i);
+SAE_API const sae_value *sae_tensor_file_value(const sae_tensor_file *file, const char *name);
 
 /* ---- activations ---------------------------------------------------------------------------- */
 

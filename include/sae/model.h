@@ -56,13 +56,35 @@ typedef struct sae_weights {
     const float *threshold; /* [n], NULL for SAE_RULE_TOPK */
 } sae_weights;
 
-/* Reads a SAELens directory (cfg.json + sae_weights.safetensors; architectures standard, topk, jumprelu; any float
- * dtype; the flat cfg.json from before version 6 too). layer_norm becomes SAE_INPUT_TOKEN; decoder norms by which a
- * topk file rescales (rescale_acts_by_decoder_norm) are folded into the weights, with the same codes and
- * reconstructions. Decoder rows keep the norms they have in the file. Refused with the reason: missing k or k > n,
- * shapes that disagree with cfg.json, NaN and Inf, negative thresholds, normalisation that the file does not
- * contain (expected_average_only_in, constant_norm_rescale, covariance_whitening), other architectures. */
-SAE_API sae_status sae_model_load(sae_model **out, const char *dir, sae_error *err);
+/* Whose files. Names are "saelens", "sparsify", "dictionary_learning", "npz", "openai", "batchtopk". */
+typedef enum sae_format {
+    SAE_FORMAT_SAELENS,             /* cfg.json, sae_weights.safetensors; versions 5 and 6, training checkpoints too */
+    SAE_FORMAT_SPARSIFY,            /* cfg.json, sae.safetensors */
+    SAE_FORMAT_DICTIONARY_LEARNING, /* config.json, ae.pt */
+    SAE_FORMAT_NPZ,                 /* params.npz, as Gemma Scope has it */
+    SAE_FORMAT_OPENAI,              /* a .pt file */
+    SAE_FORMAT_BATCHTOPK            /* config.json, sae.pt of the BatchTopK and Matryoshka repositories */
+} sae_format;
+SAE_API const char *sae_format_name(sae_format format);
+
+/* Reads an SAE from the directory or file that any of these tools wrote; which one is seen from the names of files and
+ * tensors. The result is the SAE's inference form, with the same reconstructions as its own tool's:
+ *   gated      as JumpReLU: W_enc = e^r W, θ = max(0, b_mag − e^r b_gate)
+ *   BatchTopK, Matryoshka   as thresholds: the file's estimate of θ
+ *   scales of inputs        folded, so that activations come in raw units (b_enc, b_dec and θ divided by s)
+ *   decoder norms           folded where the tool selects on z_i·‖w_i‖ or normalises on loading; otherwise rows keep
+ *                           the norms they have in the file
+ *   per-token standardisation  SAE_INPUT_TOKEN
+ * Refused with the reason: missing k or k > n, tensors of other shapes than described (and transposed ones), NaN and
+ * Inf, negative thresholds, scales that are declared and not in the file, configurations that leave open what is meant,
+ * and other kinds (transcoders, other activation functions). No code of a file is run. */
+SAE_API sae_status sae_model_load(sae_model **out, const char *path, sae_error *err);
+/* The same, with θ ≥ 0 for all latents of a file that was trained with BatchTopK and holds no estimate of it (those of
+ * the BatchTopK repository; dictionary_learning's before threshold_start_step). SAE_E_ARG for files that have their own
+ * thresholds, or need none. */
+SAE_API sae_status sae_model_load_theta(sae_model **out, const char *path, double theta, sae_error *err);
+/* Whether a directory has files of an SAE, by their names alone. */
+SAE_API bool sae_model_is_at(const char *dir);
 /* Makes a model from weights (copied). info gives d, n, rule, k, input_norm, subtract_b_dec, arch and metadata;
  * has_theta, theta and acts.d are derived. The same checks as for files. */
 SAE_API sae_status sae_model_create(sae_model **out, const sae_model_info *info, const sae_weights *weights,
@@ -72,10 +94,19 @@ SAE_API void sae_model_free(sae_model *model);
  * SAE_RULE_TOPK is saved as topk, thresholds as jumprelu (a RELU SAE as standard). A function of the model alone: no
  * times, no paths. */
 SAE_API sae_status sae_model_save(const sae_model *model, const char *dir, sae_error *err);
+/* Writes the SAE as another tool reads it; SAE_FORMAT_SAELENS is sae_model_save. `path` is a directory (made if
+ * missing), for SAE_FORMAT_NPZ a directory or a file whose name ends with ".npz". What is there is replaced. Weights
+ * are float32; b_dec is folded into the encoder's bias where the other tool does or does not centre its inputs.
+ * SAE_E_UNSUPPORTED, before anything is written, for what the format cannot express: sparsify has only TopK, npz only
+ * thresholds, neither these nor dictionary_learning standardise tokens; OPENAI and BATCHTOPK are only read. */
+SAE_API sae_status sae_model_save_as(const sae_model *model, sae_format format, const char *path, sae_error *err);
 SAE_API const sae_model_info *sae_model_get_info(const sae_model *model);
 SAE_API sae_weights sae_model_get_weights(const sae_model *model);
 /* Where it was read from, or "". */
 SAE_API const char *sae_model_path(const sae_model *model);
+/* The file that its weights were in, or "", and whose format that was. */
+SAE_API const char *sae_model_weights_file(const sae_model *model);
+SAE_API sae_format sae_model_get_format(const sae_model *model);
 
 /* codes = active latents of x [rows, d]; the codes object is reused and grown. TOPK: ties go to the smaller latent.
  * z is a float32 dot product in one fixed order: the same codes whatever the machine, the number of threads and the

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "io/npy_header.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct sae_npy {
@@ -74,23 +73,9 @@ sae_status sae_npy_write(const char *path, const sae_tensor *tensor, sae_error *
 {
     sae_status status;
     sae_output out = {0};
-    const char *descr = sae_npy_descr(tensor->dtype);
-    char header[320], shape[SAE_MAX_RANK * 24 + 1] = "";
-    size_t used = 0;
-    if (!descr)
-        return sae_fail(err, SAE_E_UNSUPPORTED, "cannot write %s: NumPy has no element type %s; use f16 or f32", path,
-                        sae_dtype_name(tensor->dtype));
-    for (int i = 0; i < tensor->rank; i++)
-        used += (size_t)snprintf(shape + used, sizeof shape - used, i ? ", %lld" : "%lld", (long long)tensor->shape[i]);
-    /* 10 bytes of prefix, the dictionary, spaces and a line end: data starts at a multiple of 64. */
-    int length = snprintf(header + 10, sizeof header - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }",
-                          descr, shape, tensor->rank == 1 ? "," : "");
-    size_t total = ((size_t)length + 10 + 1 + 63) / 64 * 64;
-    memset(header + 10 + length, ' ', total - 10 - (size_t)length);
-    header[total - 1] = '\n';
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
-    header[8] = (char)((total - 10) & 0xff);
-    header[9] = (char)((total - 10) >> 8);
+    char header[SAE_NPY_HEADER];
+    size_t total;
+    SAE_TRY(sae_npy_header_format(header, &total, path, tensor, err));
     SAE_TRY(sae_output_open(&out, path, err));
     SAE_TRY(sae_output_write(&out, header, total, err));
     SAE_TRY(sae_output_write(&out, tensor->data, tensor->bytes, err));

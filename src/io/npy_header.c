@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -180,5 +181,29 @@ sae_status sae_npy_header_parse(sae_npy_header *out, const char *path, const uns
     header.array.bytes = (size_t)bytes;
     header.array.data = file + prefix + length;
     *out = header;
+    return SAE_OK;
+}
+
+sae_status sae_npy_header_format(char out[SAE_NPY_HEADER], size_t *length, const char *path, const sae_tensor *array,
+                                 sae_error *err)
+{
+    const char *descr = sae_npy_descr(array->dtype);
+    char shape[SAE_MAX_RANK * 24 + 1] = "";
+    size_t used = 0;
+    if (!descr)
+        return sae_fail(err, SAE_E_UNSUPPORTED, "cannot write %s: NumPy has no element type %s; use f16 or f32", path,
+                        sae_dtype_name(array->dtype));
+    for (int i = 0; i < array->rank; i++)
+        used += (size_t)snprintf(shape + used, sizeof shape - used, i ? ", %lld" : "%lld", (long long)array->shape[i]);
+    /* 10 bytes of prefix, the dictionary, spaces and a line end */
+    int text = snprintf(out + 10, SAE_NPY_HEADER - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (%s%s), }",
+                        descr, shape, array->rank == 1 ? "," : "");
+    size_t total = ((size_t)text + 10 + 1 + 63) / 64 * 64;
+    memset(out + 10 + text, ' ', total - 10 - (size_t)text);
+    out[total - 1] = '\n';
+    memcpy(out, "\x93NUMPY\x01\x00", 8);
+    out[8] = (char)((total - 10) & 0xff);
+    out[9] = (char)((total - 10) >> 8);
+    *length = total;
     return SAE_OK;
 }

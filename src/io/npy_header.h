@@ -15,6 +15,12 @@ typedef struct sae_npy_header {
 sae_status sae_npy_header_parse(sae_npy_header *out, const char *path, const unsigned char *file, size_t size,
                                 sae_error *err);
 
+/* The header in front of this array's data, for format 1.0; data then starts at a multiple of 64. *length ≤
+ * SAE_NPY_HEADER. SAE_E_UNSUPPORTED for a dtype that NumPy does not have. */
+#define SAE_NPY_HEADER 320
+sae_status sae_npy_header_format(char out[SAE_NPY_HEADER], size_t *length, const char *path, const sae_tensor *array,
+                                 sae_error *err);
+
 /* The descr of a dtype ("<f4"), NULL for those that NumPy does not have. */
 const char *sae_npy_descr(sae_dtype dtype);
 

@@ -72,6 +72,17 @@ const char *sae_safetensors_metadata(const sae_safetensors *file, const char *ke
     return json_string_value(json_object_get(file->header.metadata, key));
 }
 
+bool sae_safetensors_metadata_at(const sae_safetensors *file, size_t i, const char **key, const char **value)
+{
+    json_t *metadata = file->header.metadata;
+    void *entry = json_object_iter(metadata);
+    for (; entry && i > 0; i--) entry = json_object_iter_next(metadata, entry);
+    if (!entry) return false;
+    *key = json_object_iter_key(entry);
+    *value = json_string_value(json_object_iter_value(entry));
+    return true;
+}
+
 const char *sae_safetensors_path(const sae_safetensors *file)
 {
     return file->path;

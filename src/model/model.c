@@ -36,12 +36,23 @@ const char *sae_model_path(const sae_model *model)
     return model->path;
 }
 
+const char *sae_model_weights_file(const sae_model *model)
+{
+    return model->file ? model->file : "";
+}
+
+sae_format sae_model_get_format(const sae_model *model)
+{
+    return model->format;
+}
+
 void sae_model_free(sae_model *model)
 {
     if (!model) return;
     for (size_t i = 0; i < sizeof model->owned / sizeof *model->owned; i++) sae_free(model->owned[i]);
     sae_free(model->w_norm);
     sae_free(model->path);
+    sae_free(model->file);
     sae_free(model);
 }
 

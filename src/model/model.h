@@ -10,6 +10,8 @@ struct sae_model {
     float *owned[5]; /* W_enc, b_enc, W_dec, b_dec, threshold; NULL where borrowed or absent */
     float *w_norm;   /* [n] upper bounds of ‖W_enc,i‖, which encoding needs */
     char *path;      /* where it was read from, "" otherwise */
+    char *file;      /* the file with its weights; NULL otherwise */
+    sae_format format;
 };
 
 /* The same as sae_model_create, but the weights are borrowed: they must outlive the model and may not change

@@ -19,12 +19,15 @@ mkdir -p "$build"
 flags=(-std=c11 -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
        -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE '-DSAE_VERSION="fuzz"'
        -I"$root/include" -I"$root/src" -I"$root/tests")
-read -ra libraries <<< "$(pkg-config --cflags --libs jansson)"
+read -ra libraries <<< "$(pkg-config --cflags --libs jansson zlib)"
 for name in "${targets[@]}"; do
     "$clang" "${flags[@]}" "$root/tests/fuzz/fuzz_$name.c" "$root"/src/base/*.c "$root"/src/io/*.c \
         "${libraries[@]}" -lm -o "$build/fuzz_$name"
     mkdir -p "$build/$name/corpus"
-    cp "$root"/tests/golden/io_*.* "$root"/tests/golden/io_acts/* "$build/$name/corpus/"
+    cp "$root"/tests/golden/io_*.* "$root"/tests/golden/io_acts/* "$root"/tests/golden/formats/*.* "$build/$name/corpus/"
+    for file in "$root"/tests/golden/formats/*/{params.npz,ae.pt}; do
+        cp "$file" "$build/$name/corpus/$(basename "$(dirname "$file")")-$(basename "$file")"
+    done
     (cd "$build/$name" && "$build/fuzz_$name" -max_total_time="$seconds" -max_len=20000 -timeout=10 \
         -rss_limit_mb=2048 -print_final_stats=1 corpus)
 done

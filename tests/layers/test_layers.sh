@@ -43,6 +43,7 @@ BEGIN {
     # headers of libraries, and the only files that may include them
     corner["cblas.h"] = "^src/kernels/cpu/blas\\.c$"
     corner["pcre2.h"] = "^src/lm/"
+    corner["zlib.h"] = "^(src/io/zip|tests/)"
     corner["jansson.h"] = "^(src/(io|lm|model|train)/|tests/)"
     corner["cmocka.h"] = "^tests/"
     corner["sqlite3.h"] = "^$"

@@ -27,15 +27,14 @@ static void bad_configs(void **state)
         {CFG("\"architecture\":\"topk\",\"k\":2,\"rescale_acts_by_decoder_norm\":1"), "neither true nor false",
          SAE_E_FORMAT},
         {CFG("\"architecture\":7"), "not text", SAE_E_FORMAT},
-        {CFG("\"architecture\":\"gated\""), "\"gated\" is not supported", SAE_E_UNSUPPORTED},
-        {CFG("\"architecture\":\"batchtopk\""), "save_inference_model", SAE_E_UNSUPPORTED},
+        {CFG("\"architecture\":\"temporal\""), "\"temporal\" is not supported", SAE_E_UNSUPPORTED},
         {CFG("\"architecture\":\"standard\",\"activation_fn_str\":\"tanh-relu\""), "tanh-relu", SAE_E_UNSUPPORTED},
-        {CFG("\"normalize_activations\":\"expected_average_only_in\""), "expected_average_only_in", SAE_E_UNSUPPORTED},
+        {CFG("\"normalize_activations\":\"expected_average_only_in\""), "is not in", SAE_E_FORMAT},
         {CFG("\"normalize_activations\":\"constant_norm_rescale\""), "constant_norm_rescale", SAE_E_UNSUPPORTED},
-        {CFG("\"normalize_activations\":true"), "expected_average_only_in", SAE_E_UNSUPPORTED},
+        {CFG("\"normalize_activations\":true"), "expected_average_only_in", SAE_E_FORMAT},
         {CFG("\"normalize_activations\":3"), "not text", SAE_E_FORMAT},
         {CFG("\"reshape_activations\":\"fold\""), "reshape_activations", SAE_E_UNSUPPORTED},
-        {CFG("\"finetuning_scaling_factor\":true"), "finetuning_scaling_factor", SAE_E_UNSUPPORTED},
+        {CFG("\"finetuning_scaling_factor\":true"), "has no tensor scaling_factor", SAE_E_FORMAT},
         {CFG("\"apply_b_dec_to_input\":\"yes\""), "neither true nor false", SAE_E_FORMAT},
     };
     parts p;
@@ -100,7 +99,7 @@ static void bad_weights(void **state)
     good_parts(&p);
     p.count = 6;
     p.extra[3] = 1.5f;
-    expect_bad(state, &p, SAE_E_UNSUPPORTED, "scaling_factor is 1.5");
+    expect_bad(state, &p, SAE_E_FORMAT, "scaling_factor is 1.5");
 }
 
 static void missing_files(void **state)

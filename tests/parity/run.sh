@@ -4,7 +4,8 @@
 #   tests/parity/run.sh BUILD [SUITE.py …]      all suites of this folder, or those named
 #
 # Each suite takes the build folder and ends with "N passed, N failed"; the last line here is their sum. PYTHON
-# is the interpreter; without it scripts/venv.sh makes an environment.
+# is the interpreter; without it scripts/venv.sh makes an environment. A suite with a line "# requirements: FILE" has one of its
+# own, whatever PYTHON is.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -13,7 +14,18 @@ build=$1
 shift
 [ $# -gt 0 ] || mapfile -t suites < <(grep -l '^if __name__ == "__main__":' tests/parity/*.py)
 [ $# -eq 0 ] || suites=("$@")
-python=${PYTHON:-$(scripts/venv.sh tests/parity/requirements.txt)}
+common=
+python_for()
+{
+    local own
+    own=$(sed -n 's/^# requirements: //p' "$1")
+    if [ -n "$own" ]; then
+        python=$(scripts/venv.sh "tests/parity/$own")
+    else
+        common=${common:-${PYTHON:-$(scripts/venv.sh tests/parity/requirements.txt)}}
+        python=$common
+    fi
+}
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -21,6 +33,7 @@ passed=0 failed=0
 for suite in "${suites[@]}"; do
     echo "== $(basename "$suite")"
     status=0
+    python_for "$suite"
     # Nothing is to be fetched while testing: every model and data set here is made or committed.
     HF_HUB_OFFLINE=1 WANDB_MODE=disabled "$python" "$suite" "$build" 2>&1 | tee "$log" || status=$?
     last=$(tail -n 1 "$log")

@@ -2,40 +2,16 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/parallel.h"
 #include "io/st_write.h"
+#include "io/strided.h"
+#include "model/formats/saelens.h"
 #include "model/model.h"
-#include "model/saelens.h"
 
 #include <unistd.h>
 
-enum { TILE = 64 };
-
-/* out [width, n] = dimensions first … first + width − 1 of in [n, d], transposed. */
-static void transpose_strip(const float *in, int64_t n, int64_t d, int64_t first, int64_t width, float *out)
+static sae_status write_bytes(void *out, const void *data, size_t bytes, sae_error *err)
 {
-    int64_t tiles = (n + TILE - 1) / TILE;
-#pragma omp parallel for num_threads(sae_threads(NULL)) schedule(static)
-    for (int64_t t = 0; t < tiles; t++) {
-        int64_t begin = t * TILE, end = begin + TILE < n ? begin + TILE : n;
-        for (int64_t j = 0; j < width; j++)
-            for (int64_t i = begin; i < end; i++) out[j * n + i] = in[i * d + first + j];
-    }
-}
-
-/* W_enc lies in the file as [d, n]. It is written strip by strip, so that saving needs no second copy. */
-static sae_status write_transposed(sae_output *out, const float *W, int64_t n, int64_t d, sae_error *err)
-{
-    sae_status status = SAE_OK;
-    float *strip = sae_alloc((size_t)n * TILE, sizeof *strip);
-    if (!strip) return sae_fail_memory(err, "a strip of W_enc", (size_t)n * TILE * sizeof *strip);
-    for (int64_t first = 0; status == SAE_OK && first < d; first += TILE) {
-        int64_t width = d - first < TILE ? d - first : TILE;
-        transpose_strip(W, n, d, first, width, strip);
-        status = sae_output_write(out, strip, (size_t)(n * width) * sizeof *strip, err);
-    }
-    sae_free(strip);
-    return status;
+    return sae_output_write(out, data, bytes, err);
 }
 
 static sae_tensor tensor(const char *name, const float *data, int64_t rows, int64_t cols)
@@ -62,7 +38,7 @@ static sae_status write_weights(const sae_model *model, const char *path, const 
     SAE_TRY(sae_st_header_format(&header, &length, path, tensors, count, NULL, 0, 8, err));
     SAE_TRY(sae_output_open(&out, path, err));
     SAE_TRY(sae_output_write(&out, header, length, err));
-    SAE_TRY(write_transposed(&out, w->W_enc, n, d, err));
+    SAE_TRY(sae_write_transposed(w->W_enc, n, d, write_bytes, &out, err)); /* the file has [d, n] */
     for (size_t i = 1; i < count; i++) SAE_TRY(sae_output_write(&out, tensors[i].data, tensors[i].bytes, err));
     if (fflush(out.stream) != 0 || fsync(fileno(out.stream)) != 0)
         SAE_TRY(sae_fail_errno(err, "cannot write %s", path));

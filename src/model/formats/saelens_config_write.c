@@ -1,5 +1,5 @@
 /* sae_model_info → cfg.json, as SAELens' save_inference_model writes it. */
-#include "model/saelens.h"
+#include "model/formats/saelens.h"
 
 #include "base/error.h"
 #include "io/json.h"
@@ -33,7 +33,7 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* Unknown keys are left out: SAELens answers None for them. */
-static int add_metadata(json_t *cfg, const sae_model_info *info)
+int sae_saelens_metadata_write(json_t *cfg, const sae_model_info *info)
 {
     json_t *metadata = json_object();
     int bad = json_object_set_new(cfg, "metadata", metadata);
@@ -75,7 +75,7 @@ sae_status sae_saelens_config_write(const char *path, const sae_model_info *info
         bad |= json_object_set_new(cfg, "k", json_integer(info->k));
         bad |= json_object_set_new(cfg, "rescale_acts_by_decoder_norm", json_false());
     }
-    bad |= add_metadata(cfg, info);
+    bad |= sae_saelens_metadata_write(cfg, info);
     sae_status status = bad ? sae_fail_memory(err, path, 0) : sae_json_write(path, cfg, err);
     json_decref(cfg);
     return status;
