@@ -103,7 +103,7 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     SAE_TRY(sae_config_open(&cfg, source->config, err));
     SAE_TRY(read_sizes(cfg, source->config, &info, err));
     SAE_TRY(refuse_others(cfg, source->config, err));
-    SAE_TRY(sae_config_count(cfg, source->config, "k", &info.k, err));
+    SAE_TRY(sae_config_k(cfg, source->config, "k", info.n, &info.k, err));
     if (json_object_get(cfg, "metadata"))
         sae_saelens_metadata_read(cfg, &info);
     else
