@@ -140,7 +140,7 @@ static sae_status write_config(const sae_model *model, const char *path, sae_err
                             factor, "normalize_decoder", has_unit_rows(model), "num_latents", (json_int_t)info->n, "k",
                             (json_int_t)info->k, "multi_topk", 0, "skip_connection", 0, "transcode", 0, "d_in",
                             (json_int_t)info->d);
-    bool bad = !cfg || sae_saelens_metadata_write(cfg, info) != 0;
+    bool bad = !cfg || sae_saelens_metadata_write(cfg, info, false) != 0;
     sae_status status = bad ? sae_fail_memory(err, path, 0) : sae_json_write(path, cfg, err);
     json_decref(cfg);
     return status;
