@@ -31,6 +31,13 @@ works "$sae" inspect openai --json
 equals "tokens are standardised" "$(value input_norm)" token
 works "$sae" convert "$formats/btk_batchtopk" btk --theta 0.6 --json
 equals theta "$(value theta)" 0.60000002384185791
+works "$sae" convert "$formats/btk_batchtopk" measured --acts "$formats/x.npy"
+works "$sae" eval measured --acts "$formats/x.npy" --json
+equals "L0 by activations" "$(value saes.0.l0)" 3
+equals tokens "$(value tokens)" 40
+rejects 2 'exclude each other' "$sae" convert "$formats/btk_batchtopk" no --acts "$formats/x.npy" --theta 1
+rejects 2 'it has its own' "$sae" convert "$formats/btk_matryoshka" no --acts "$formats/x.npy"
+rejects 1 'x2\.npy' "$sae" convert "$formats/btk_batchtopk" no --acts x2.npy
 
 rejects 1 'gemma is already there; --force' "$sae" convert "$formats/dl_topk" gemma
 rejects 1 'gemma holds an SAE in the format saelens already' "$sae" convert gemma gemma --to npz --force

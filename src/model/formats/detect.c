@@ -168,7 +168,7 @@ sae_status sae_source_theta(sae_source *source, double in_file, const char *why,
         return sae_fail(
             err, SAE_E_FORMAT,
             "%s has no threshold, which BatchTopK needs outside of training (%s); sae convert --theta VALUE "
-            "gives it one",
+            "or --acts ACTS gives it one",
             path, why);
     if (isnan(in_file)) source->theta_used = true;
     *out = isnan(in_file) ? source->theta : in_file;
