@@ -3,6 +3,7 @@
 #include "cli/file.h"
 #include "cli/json.h"
 #include "cli/table.h"
+#include "cli/theta_for_l0.h"
 
 #include <sae/model.h>
 
@@ -12,6 +13,7 @@
 typedef struct settings {
     int to; /* index into the words of --to, which are in the order of sae_format */
     double theta;
+    const char *acts;
     bool force;
 } settings;
 
@@ -32,6 +34,11 @@ static const sae_option *options(size_t *count)
          .min = 0,
          .max = 1e30,
          .help = "threshold of all latents, for a BatchTopK SAE whose file has none"},
+        {.name = "acts",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, acts),
+         .metavar = "ACTS",
+         .help = "instead of --theta: activations on which the SAE then has k active latents per token"},
         {.name = "force",
          .type = SAE_OPT_BOOL,
          .offset = offsetof(settings, force),
@@ -80,6 +87,23 @@ static void print_result(cli_app *app, const char *in, const char *out, const sa
     if (info->has_theta) cli_fact_number(&facts, "theta", theta, 6, "threshold of all latents");
 }
 
+/* A BatchTopK SAE without a threshold, with the one that gives its own k. */
+static sae_status load_measured(cli_app *app, sae_model **out, const char *in, const char *acts, sae_error *err)
+{
+    sae_status status;
+    sae_model *open_model = NULL;
+    double theta;
+    CLI_TRY(sae_model_load_theta(&open_model, in, 0, err));
+    int64_t k = sae_model_get_info(open_model)->k;
+    if (k == 0)
+        CLI_TRY(cli_fail(err, SAE_E_UNSUPPORTED, "%s does not say how many latents are active (k); use --theta", in));
+    CLI_TRY(cli_theta_for_l0(app, open_model, acts, k, &theta, err));
+    status = sae_model_load_theta(out, in, theta, err);
+done:
+    sae_model_free(open_model);
+    return status;
+}
+
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
 {
     const settings *s = settings_;
@@ -89,10 +113,13 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_status status = SAE_OK;
     if (cli_exists(out) && !s->force)
         return cli_fail(err, SAE_E_EXISTS, "%s is already there; --force writes to it", out);
-    if (isnan(s->theta))
-        CLI_TRY(sae_model_load(&model, in, err));
-    else
+    if (s->acts && !isnan(s->theta)) return cli_fail(err, SAE_E_ARG, "--theta and --acts exclude each other");
+    if (s->acts)
+        CLI_TRY(load_measured(app, &model, in, s->acts, err));
+    else if (!isnan(s->theta))
         CLI_TRY(sae_model_load_theta(&model, in, s->theta, err));
+    else
+        CLI_TRY(sae_model_load(&model, in, err));
     CLI_TRY(sae_model_save_as(model, to, out, err));
     print_result(app, in, out, model, to);
 done:
@@ -111,6 +138,8 @@ static const cli_note examples[] = {
     {"gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82 gemma",
      "Gemma Scope's params.npz as a SAELens directory:"},
     {"sae/topk-512-k8 for-sparsify --to sparsify", "An SAE of one's own for EleutherAI's sparsify:"},
+    {"checkpoints/gpt2_blocks.8.hook_resid_pre_768 batchtopk --acts acts",
+     "A checkpoint of the BatchTopK repository, with a threshold by activations:"},
 };
 static const cli_note json_keys[] = {
     {"sae, out", "IN and OUT"},
@@ -128,6 +157,8 @@ const cli_command cli_convert = {
         "has is seen from its files. Codes and reconstructions stay as they are: scales of the inputs, decoder "
         "norms and centring are folded into the weights where the formats differ. What a format cannot express "
         "is refused: sparsify has only TopK, npz only thresholds, and only saelens standardises tokens.\n\n"
+        "BatchTopK chooses latents across a batch in training and needs a threshold afterwards. Files of the "
+        "BatchTopK repository have none: --theta gives it, or --acts activations to set it by.\n\n"
         "Every other command reads these formats too, without converting.",
     .arguments = arguments,
     .n_arguments = CLI_COUNT(arguments),

@@ -133,8 +133,11 @@ void cli_help_man(FILE *out)
                         "2-D array of floats."},
         {"Codes", "A .safetensors file with row_offsets [N + 1], latents [nnz] and values [nnz]: the active latents "
                   "of each row; and tokens, positions, docs [N]."},
-        {"SAE", "A directory with cfg.json and sae_weights.safetensors as SAELens 6 writes and reads them; training "
-                "adds metrics.jsonl and checkpoint/."},
+        {"SAE",
+         "A directory with cfg.json and sae_weights.safetensors as SAELens 6 writes and reads them; training "
+         "adds metrics.jsonl and checkpoint/. The SAEs of SAELens 5, sparsify (cfg.json, sae.safetensors), "
+         "dictionary_learning (config.json, ae.pt), Gemma Scope (params.npz), OpenAI (a .pt file), BatchTopK and "
+         "Matryoshka SAE (config.json, sae.pt) are read too."},
         {"Model", "A Hugging Face directory of a GPT-2: config.json, model.safetensors (or shards with their index), "
                   "and tokenizer.json or vocab.json with merges.txt."},
     };

@@ -95,10 +95,11 @@ SAE_API void sae_model_free(sae_model *model);
  * times, no paths. */
 SAE_API sae_status sae_model_save(const sae_model *model, const char *dir, sae_error *err);
 /* Writes the SAE as another tool reads it; SAE_FORMAT_SAELENS is sae_model_save. `path` is a directory (made if
- * missing), for SAE_FORMAT_NPZ a directory or a file whose name ends with ".npz". What is there is replaced. Weights
- * are float32; b_dec is folded into the encoder's bias where the other tool does or does not centre its inputs.
- * SAE_E_UNSUPPORTED, before anything is written, for what the format cannot express: sparsify has only TopK, npz only
- * thresholds, neither these nor dictionary_learning standardise tokens; OPENAI and BATCHTOPK are only read. */
+ * missing), for SAE_FORMAT_NPZ a directory or a file whose name ends with ".npz". What is there is replaced, but
+ * SAE_E_EXISTS for a directory with an SAE in another format. Weights are float32; b_dec is folded into the encoder's
+ * bias where the other tool does or does not centre its inputs. SAE_E_UNSUPPORTED, before anything is written, for what
+ * the format cannot express: sparsify has only TopK, npz only thresholds, neither these nor dictionary_learning
+ * standardise tokens; OPENAI and BATCHTOPK are only read. */
 SAE_API sae_status sae_model_save_as(const sae_model *model, sae_format format, const char *path, sae_error *err);
 SAE_API const sae_model_info *sae_model_get_info(const sae_model *model);
 SAE_API sae_weights sae_model_get_weights(const sae_model *model);

@@ -31,11 +31,25 @@ works "$sae" inspect openai --json
 equals "tokens are standardised" "$(value input_norm)" token
 works "$sae" convert "$formats/btk_batchtopk" btk --theta 0.6 --json
 equals theta "$(value theta)" 0.60000002384185791
+works "$sae" convert "$formats/btk_batchtopk" measured --acts "$formats/x.npy"
+works "$sae" eval measured --acts "$formats/x.npy" --json
+equals "L0 by activations" "$(value saes.0.l0)" 3
+equals tokens "$(value tokens)" 40
+rejects 2 'exclude each other' "$sae" convert "$formats/btk_batchtopk" no --acts "$formats/x.npy" --theta 1
+rejects 2 'it has its own' "$sae" convert "$formats/btk_matryoshka" no --acts "$formats/x.npy"
+rejects 1 'x2\.npy' "$sae" convert "$formats/btk_batchtopk" no --acts x2.npy
 
 rejects 1 'gemma is already there; --force' "$sae" convert "$formats/dl_topk" gemma
+rejects 1 'gemma holds an SAE in the format saelens already' "$sae" convert gemma gemma --to npz --force
 works "$sae" convert "$formats/dl_topk" gemma --force
 works "$sae" inspect gemma --json
 equals "written over" "$(value arch)" topk
+# a training checkpoint where it is: its scale is folded, and does not stay beside it
+cp -r "$formats/saelens_batchtopk" checkpoint
+works "$sae" convert checkpoint checkpoint --force
+absent checkpoint/activation_scaler.json
+works "$sae" inspect checkpoint --json
+equals "the checkpoint's kind" "$(value arch)" batchtopk
 rejects 1 'has no threshold, which BatchTopK needs.*--theta' "$sae" convert "$formats/btk_batchtopk" no
 rejects 2 'needs no threshold from outside: it has its own' "$sae" convert "$formats/gemma_scope" no --theta 1
 rejects 2 'needs no threshold from outside: its rule is TopK' "$sae" convert "$formats/dl_topk" no --theta 1

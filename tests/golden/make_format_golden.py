@@ -234,6 +234,7 @@ def main():
     for name, (w, options) in cases.items():
         expected[name] = forward(w, x.astype(np.float64), **options)[0].astype(np.float32)
     save_file({"x": x, **expected}, FOLDER / "expected.safetensors")
+    np.save(FOLDER / "x.npy", x)
     with zipfile.ZipFile(FOLDER / "dl_topk" / "ae.pt") as archive:
         (FOLDER / "state_dict.pkl").write_bytes(archive.read(next(n for n in archive.namelist() if n.endswith("/data.pkl"))))
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())

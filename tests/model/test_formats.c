@@ -1,6 +1,9 @@
 /* SAEs in every tool's format: read with that tool's reconstructions and what the files say about themselves. */
 #include "model/format_golden.h"
 
+#include "base/file.h"
+#include "model/formats/saelens.h"
+
 typedef struct expectation {
     const char *name; /* in tests/golden/formats and in expected.safetensors */
     sae_format format;
@@ -122,6 +125,64 @@ static void without_config(void **state)
     }
 }
 
+/* What cfg.json of earlier versions leaves out. The releases that are older than the key for centred writing weights
+ * are known; others stay unknown, and what a file says is never overruled. */
+static void earlier_versions(void **state)
+{
+#define FLAT(hook, width, more)                                                                                        \
+    "{\"d_in\":768,\"d_sae\":" width ",\"model_name\":\"gpt2-small\"," hook                                            \
+    ",\"dataset_path\":\"Skylion007/openwebtext\",\"expansion_factor\":32" more "}"
+#define POINT(name) "\"hook_point\":\"" name "\""
+    static const struct {
+        const char *text;
+        bool knows_bos, bos, knows_centering, centred;
+    } texts[] = {
+        {FLAT(POINT("blocks.8.hook_resid_pre"), "24576", ""), true, true, true, true},
+        {FLAT(POINT("blocks.11.hook_resid_post"), "24576", ""), true, true, true, true},
+        {FLAT(POINT("blocks.8.hook_resid_pre"), "768", ""), true, true, true, true}, /* feature splitting */
+        {FLAT(POINT("blocks.7.hook_resid_pre"), "768", ""), true, true, false, false},
+        {FLAT(POINT("blocks.8.hook_resid_post"), "24576", ""), true, true, false, false},
+        {FLAT(POINT("blocks.8.hook_resid_pre"), "24576", ",\"prepend_bos\":false"), true, false, true, true},
+        {FLAT(POINT("blocks.8.hook_resid_pre"), "24576",
+              ",\"model_from_pretrained_kwargs\":{\"center_writing_weights\":false}"),
+         true, true, true, false},
+        {FLAT("\"hook_name\":\"blocks.8.hook_resid_pre\"", "24576", ""), false, false, false, false},
+        {FLAT(POINT("blocks.8.hook_resid_pre"), "24576", ",\"metadata\":{}"), false, false, false, false},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        sae_error err;
+        sae_saelens_config config;
+        put_file(temp_path(state, "cfg.json"), texts[i].text, strlen(texts[i].text));
+        assert_ok(sae_saelens_config_read(temp_path(state, "cfg.json"), &config, &err));
+        assert_int_equal(config.info.knows_bos, texts[i].knows_bos);
+        assert_int_equal(config.info.acts.prepend_bos, texts[i].bos);
+        assert_int_equal(config.info.knows_centering, texts[i].knows_centering);
+        assert_int_equal(config.info.acts.center_residual, texts[i].centred);
+    }
+    static const char factor[] = "{\"d_in\":6,\"expansion_factor\":4}";
+    sae_error err;
+    sae_saelens_config config;
+    put_file(temp_path(state, "cfg.json"), factor, strlen(factor));
+    assert_ok(sae_saelens_config_read(temp_path(state, "cfg.json"), &config, &err));
+    assert_int_equal(config.info.n, 24);
+}
+
+/* Gemma Scope says what it was trained on only by where it lies. */
+static void gemma_scope_path(void **state)
+{
+    sae_error err;
+    sae_model *model = NULL;
+    const char *dir = temp_path(state, "gemma-scope-2b-pt-mlp/layer_12/width_16k/average_l0_82");
+    assert_ok(sae_make_dirs(dir, &err));
+    copy_file(state, "gemma_scope/params.npz", "gemma-scope-2b-pt-mlp/layer_12/width_16k/average_l0_82/params.npz");
+    assert_ok(sae_model_load(&model, dir, &err));
+    const sae_model_info *info = sae_model_get_info(model);
+    assert_string_equal(info->acts.model, "gemma-2-2b");
+    assert_string_equal(info->acts.hook_name, "blocks.12.hook_mlp_out");
+    assert_true(info->knows_bos && info->acts.prepend_bos && !info->knows_centering);
+    sae_model_free(model);
+}
+
 /* ---- writing -------------------------------------------------------------------------------------------- */
 
 /* What each kind of SAE can be written as; the rest is refused and leaves nothing. */
@@ -197,7 +258,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format), cmocka_unit_test(files_by_name), temp_test(without_config),
-        temp_test(to_every_format),     temp_test(same_bytes),
+        temp_test(earlier_versions),    temp_test(gemma_scope_path),     temp_test(to_every_format),
+        temp_test(same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

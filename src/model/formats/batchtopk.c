@@ -52,16 +52,6 @@ static sae_status read_kind(const json_t *cfg, const char *path, sae_model_info 
     return sae_fail(err, SAE_E_UNSUPPORTED, "%s: sae_type \"%s\" is not read", path, shown);
 }
 
-static sae_status check_size(const json_t *cfg, const char *path, const char *key, int64_t value, sae_error *err)
-{
-    int64_t said = value;
-    sae_status status = sae_config_optional_count(cfg, path, key, &said, err);
-    if (status == SAE_OK && said != value)
-        return sae_fail(err, SAE_E_FORMAT, "%s: \"%s\" is %lld, but the weights beside it have %lld", path, key,
-                        (long long)said, (long long)value);
-    return status;
-}
-
 /* Whether tokens are standardised changes everything and can be seen from nothing else. */
 static sae_status read_input(const json_t *cfg, const char *path, sae_model_info *info, sae_error *err)
 {
@@ -117,9 +107,9 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     SAE_TRY(read_kind(cfg, source->config, &info, err));
     SAE_TRY(read_input(cfg, source->config, &info, err));
     SAE_TRY(sae_layout_sizes(&layout, source->file, &info.n, &info.d, err));
-    SAE_TRY(check_size(cfg, source->config, "act_size", info.d, err));
+    SAE_TRY(sae_config_same(cfg, source->config, "act_size", info.d, err));
     if (info.arch == SAE_ARCH_TOPK)
-        SAE_TRY(sae_config_count(cfg, source->config, "top_k", &info.k, err));
+        SAE_TRY(sae_config_k(cfg, source->config, "top_k", info.n, &info.k, err));
     else if (takes_from_batch(info.arch))
         SAE_TRY(sae_config_optional_count(cfg, source->config, "top_k", &info.k, err));
     layout.b_enc_unused = info.arch == SAE_ARCH_TOPK || takes_from_batch(info.arch);

@@ -41,6 +41,29 @@ sae_status sae_config_optional_count(const json_t *config, const char *path, con
     return !value || json_is_null(value) ? SAE_OK : sae_config_count(config, path, key, out, err);
 }
 
+sae_status sae_config_k(const json_t *config, const char *path, const char *key, int64_t n, int64_t *out,
+                        sae_error *err)
+{
+    int64_t k = 0;
+    sae_status status = sae_config_count(config, path, key, &k, err);
+    if (status != SAE_OK) return status;
+    if (k > n)
+        return sae_fail(err, SAE_E_FORMAT, "%s: \"%s\" is %lld; with %lld latents it must be from 1 to %lld", path, key,
+                        (long long)k, (long long)n, (long long)n);
+    *out = k;
+    return SAE_OK;
+}
+
+sae_status sae_config_same(const json_t *config, const char *path, const char *key, int64_t value, sae_error *err)
+{
+    int64_t said = value;
+    sae_status status = sae_config_optional_count(config, path, key, &said, err);
+    if (status == SAE_OK && said != value)
+        return sae_fail(err, SAE_E_FORMAT, "%s: \"%s\" is %lld, but the weights beside it have %lld", path, key,
+                        (long long)said, (long long)value);
+    return status;
+}
+
 sae_status sae_config_bool(const json_t *config, const char *path, const char *key, bool *out, sae_error *err)
 {
     const json_t *value = json_object_get(config, key);

@@ -168,7 +168,7 @@ sae_status sae_source_theta(sae_source *source, double in_file, const char *why,
         return sae_fail(
             err, SAE_E_FORMAT,
             "%s has no threshold, which BatchTopK needs outside of training (%s); sae convert --theta VALUE "
-            "gives it one",
+            "or --acts ACTS gives it one",
             path, why);
     if (isnan(in_file)) source->theta_used = true;
     *out = isnan(in_file) ? source->theta : in_file;
@@ -246,5 +246,10 @@ sae_status sae_model_save_as(const sae_model *model, sae_format format, const ch
     if (!entry || !entry->write)
         return sae_fail(err, SAE_E_UNSUPPORTED, "SAEs are not written in the format %s, only read",
                         sae_format_name(format));
+    for (size_t i = 0; i < FORMATS; i++) /* with two of them nobody could tell which is meant */
+        if (formats[i] != entry && holds_file(path, formats[i]->weights))
+            return sae_fail(err, SAE_E_EXISTS,
+                            "%s holds an SAE in the format %s already (%s); write to another directory", path,
+                            formats[i]->name, formats[i]->weights);
     return entry->write(model, path, err);
 }

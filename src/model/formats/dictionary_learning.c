@@ -140,17 +140,6 @@ static sae_status find_class(const sae_source *source, const json_t *trainer, si
 
 /* ---- what config.json says ------------------------------------------------------------------------------------ */
 
-/* A number that config.json may repeat. */
-static sae_status check_same(const json_t *trainer, const char *path, const char *key, int64_t value, sae_error *err)
-{
-    int64_t said = value;
-    sae_status status = sae_config_optional_count(trainer, path, key, &said, err);
-    if (status == SAE_OK && said != value)
-        return sae_fail(err, SAE_E_FORMAT, "%s: \"%s\" is %lld, but the weights beside it have %lld", path, key,
-                        (long long)said, (long long)value);
-    return status;
-}
-
 /* k of the state dict, or of config.json in files from before it was there. */
 static sae_status read_k(const sae_source *source, const json_t *trainer, sae_model_info *info, sae_error *err)
 {
@@ -164,9 +153,9 @@ static sae_status read_k(const sae_source *source, const json_t *trainer, sae_mo
     }
     info->k = (int64_t)k;
     if (k != 0)
-        SAE_TRY(check_same(trainer, source->config, "k", info->k, err));
-    else
-        SAE_TRY(sae_config_optional_count(trainer, source->config, "k", &info->k, err));
+        SAE_TRY(sae_config_same(trainer, source->config, "k", info->k, err));
+    else if (json_object_get(trainer, "k"))
+        SAE_TRY(sae_config_k(trainer, source->config, "k", info->n, &info->k, err));
     if (info->k == 0)
         status =
             sae_fail(err, SAE_E_FORMAT, "%s: k, the number of active latents, is neither in it nor in a config.json",
@@ -238,8 +227,8 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     info.arch = archs[latents];
     info.subtract_b_dec = classes[class].subtract_b_dec;
     SAE_TRY(sae_layout_sizes(&classes[class].layout, source->file, &info.n, &info.d, err));
-    SAE_TRY(check_same(trainer, source->config, "activation_dim", info.d, err));
-    SAE_TRY(check_same(trainer, source->config, "dict_size", info.n, err));
+    SAE_TRY(sae_config_same(trainer, source->config, "activation_dim", info.d, err));
+    SAE_TRY(sae_config_same(trainer, source->config, "dict_size", info.n, err));
     if (latents == TOPK) info.rule = SAE_RULE_TOPK;
     bool batch = latents == BATCHTOPK || latents == MATRYOSHKA;
     if (latents == TOPK || batch) SAE_TRY(read_k(source, trainer, &info, err));

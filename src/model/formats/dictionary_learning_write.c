@@ -60,7 +60,7 @@ static sae_status write_config(const sae_model *model, class_kind kind, const ch
     if (kind == TOPK || kind == BATCHTOPK) bad |= json_object_set_new(trainer, "k", json_integer(info->k));
     json_t *config = json_pack("{s:o, s:{s:I, s:s, s:I}}", "trainer", trainer, "buffer", "d_submodule",
                                (json_int_t)info->d, "io", "out", "ctx_len", (json_int_t)info->acts.ctx);
-    bad |= !config || sae_saelens_metadata_write(config, info) != 0;
+    bad |= !config || sae_saelens_metadata_write(config, info, false) != 0;
     sae_status status = bad ? sae_fail_memory(err, path, 0) : sae_json_write(path, config, err);
     json_decref(config);
     return status;

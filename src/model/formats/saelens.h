@@ -37,8 +37,8 @@ bool sae_saelens_is_standard(const sae_model_info *info);
 sae_status sae_saelens_config_write(const char *path, const sae_model_info *info, sae_error *err);
 
 /* What the SAE was trained on, as cfg.json has it under "metadata". Other formats carry it under the same key, which
- * their tools ignore. The writer returns 0, or non-zero when out of memory. */
-int sae_saelens_metadata_write(json_t *config, const sae_model_info *info);
+ * their tools ignore, without the version of the layout. The writer returns 0, or non-zero when out of memory. */
+int sae_saelens_metadata_write(json_t *config, const sae_model_info *info, bool version);
 void sae_saelens_metadata_read(const json_t *config, sae_model_info *info);
 
 #endif

@@ -33,14 +33,14 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* Unknown keys are left out: SAELens answers None for them. */
-int sae_saelens_metadata_write(json_t *cfg, const sae_model_info *info)
+int sae_saelens_metadata_write(json_t *cfg, const sae_model_info *info, bool version)
 {
     json_t *metadata = json_object();
     int bad = json_object_set_new(cfg, "metadata", metadata);
     char program[64] = "sae ";
     strncat(program, sae_version(), sizeof program - sizeof "sae ");
-    bad |= json_object_set_new(metadata, "sae_lens_version", json_string(FORMAT_VERSION));
-    bad |= json_object_set_new(metadata, "sae_lens_training_version", json_null());
+    if (version) bad |= json_object_set_new(metadata, "sae_lens_version", json_string(FORMAT_VERSION));
+    if (version) bad |= json_object_set_new(metadata, "sae_lens_training_version", json_null());
     bad |= json_object_set_new(metadata, "trained_with", json_string(program));
     if (*info->acts.model) bad |= json_object_set_new(metadata, "model_name", sae_json_text(info->acts.model));
     if (*info->acts.hook_name) bad |= json_object_set_new(metadata, "hook_name", sae_json_text(info->acts.hook_name));
@@ -75,7 +75,7 @@ sae_status sae_saelens_config_write(const char *path, const sae_model_info *info
         bad |= json_object_set_new(cfg, "k", json_integer(info->k));
         bad |= json_object_set_new(cfg, "rescale_acts_by_decoder_norm", json_false());
     }
-    bad |= sae_saelens_metadata_write(cfg, info);
+    bad |= sae_saelens_metadata_write(cfg, info, true);
     sae_status status = bad ? sae_fail_memory(err, path, 0) : sae_json_write(path, cfg, err);
     json_decref(cfg);
     return status;

@@ -23,7 +23,8 @@ static sae_tensor tensor(const char *name, const float *data, int64_t rows, int6
 
 /* Replaces the weights at `path`. The old description is removed once the new weights are safe on disk, so that a
  * full disk leaves the old pair and new weights never lie beside an old description. */
-static sae_status write_weights(const sae_model *model, const char *path, const char *config, sae_error *err)
+static sae_status write_weights(const sae_model *model, const char *path, const char *config, const char *scaler,
+                                sae_error *err)
 {
     sae_status status;
     sae_output out = {0};
@@ -43,6 +44,7 @@ static sae_status write_weights(const sae_model *model, const char *path, const 
     if (fflush(out.stream) != 0 || fsync(fileno(out.stream)) != 0)
         SAE_TRY(sae_fail_errno(err, "cannot write %s", path));
     (void)unlink(config);
+    (void)unlink(scaler);
     status = sae_output_commit(&out, err);
 done:
     sae_output_abort(&out);
@@ -54,12 +56,14 @@ sae_status sae_model_save(const sae_model *model, const char *dir, sae_error *er
 {
     sae_status status = SAE_OK;
     char *config = sae_path_join(dir, SAE_SAELENS_CONFIG), *weights = sae_path_join(dir, SAE_SAELENS_WEIGHTS);
-    if (!config || !weights) SAE_TRY(sae_fail_memory(err, "a path", 0));
+    char *scaler = sae_path_join(dir, SAE_SAELENS_SCALER); /* of a training checkpoint that was there before */
+    if (!config || !weights || !scaler) SAE_TRY(sae_fail_memory(err, "a path", 0));
     SAE_TRY(sae_make_dirs(dir, err));
-    SAE_TRY(write_weights(model, weights, config, err));
+    SAE_TRY(write_weights(model, weights, config, scaler, err));
     SAE_TRY(sae_saelens_config_write(config, &model->info, err));
 done:
     sae_free(config);
     sae_free(weights);
+    sae_free(scaler);
     return status;
 }

@@ -103,7 +103,7 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     SAE_TRY(sae_config_open(&cfg, source->config, err));
     SAE_TRY(read_sizes(cfg, source->config, &info, err));
     SAE_TRY(refuse_others(cfg, source->config, err));
-    SAE_TRY(sae_config_count(cfg, source->config, "k", &info.k, err));
+    SAE_TRY(sae_config_k(cfg, source->config, "k", info.n, &info.k, err));
     if (json_object_get(cfg, "metadata"))
         sae_saelens_metadata_read(cfg, &info);
     else
@@ -140,7 +140,7 @@ static sae_status write_config(const sae_model *model, const char *path, sae_err
                             factor, "normalize_decoder", has_unit_rows(model), "num_latents", (json_int_t)info->n, "k",
                             (json_int_t)info->k, "multi_topk", 0, "skip_connection", 0, "transcode", 0, "d_in",
                             (json_int_t)info->d);
-    bool bad = !cfg || sae_saelens_metadata_write(cfg, info) != 0;
+    bool bad = !cfg || sae_saelens_metadata_write(cfg, info, false) != 0;
     sae_status status = bad ? sae_fail_memory(err, path, 0) : sae_json_write(path, cfg, err);
     json_decref(cfg);
     return status;
