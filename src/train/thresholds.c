@@ -105,10 +105,9 @@ static sae_status split_window(sae_trainer *w, const sae_training *t, float half
     return SAE_OK;
 }
 
-static sae_status forward_by_codes(sae_trainer *w, sae_training *t, const float *c, float half, sae_step_metrics *m,
-                                   sae_error *err)
+static sae_status encode_codes(sae_trainer *w, sae_training *t, const float *c, float half, sae_step_metrics *m,
+                               sae_error *err)
 {
-    sae_status status;
     for (int64_t i = 0; i < t->n; i++) w->low[i] = t->p.theta ? t->p.theta[i] - half : 0;
     sae_encode_job job = {
         .c = c,
@@ -122,30 +121,51 @@ static sae_status forward_by_codes(sae_trainer *w, sae_training *t, const float 
         .theta = w->low,
     };
     sae_encode_stats stats = {0};
-    SAE_TRY(sae_encode(w->encoder, &job, NULL, w->codes, &stats, err));
+    sae_status status = sae_encode(w->encoder, &job, NULL, w->codes, &stats, err);
     m->rescored = stats.rescored;
-    if (t->p.theta) SAE_TRY(split_window(w, t, half, err));
+    if (status == SAE_OK && t->p.theta) status = split_window(w, t, half, err);
+    return status;
+}
+
+static sae_status slopes_in_window(sae_trainer *w, const sae_training *t, sae_error *err)
+{
+    sae_status status;
+    int64_t near = w->near->row_offsets[w->batch];
+    SAE_TRY(reserve_floats(&w->near_slope, &w->near_capacity, near, err));
+    SAE_TRY(sae_by_latent_reserve(&w->near_by_latent, near, err));
+    sae_slopes(w->near, w->e, t->p.W_dec, t->d, w->near_slope, w->threads);
+    sae_by_latent_fill(&w->near_by_latent, t->n, w->near, w->near_slope, w->threads);
+done:
+    return status;
+}
+
+/* ReLU's penalty in the slopes. Its first λ with l0 is the one at which the biases, as they are, would stay on average:
+ * Σ (2 e·w − λ) = 0 over the active entries. */
+static void penalise_slopes(sae_trainer *w, sae_training *t, int64_t step)
+{
+    int64_t entries = w->codes->row_offsets[w->batch];
+    if (t->control.lambda < 0) {
+        double sum = 0;
+        for (int64_t j = 0; j < entries; j++) sum += (double)w->slope[j];
+        t->control.lambda = fmax(entries > 0 ? 2 * sum / (double)entries : 0, 1e-6 * t->rms);
+    }
+    float shift = (float)(sae_thresholds_lambda(t, step, w->steps) / 2);
+    for (int64_t j = 0; j < entries; j++) w->slope[j] -= shift;
+}
+
+static sae_status forward_by_codes(sae_trainer *w, sae_training *t, const float *c, float half, sae_step_metrics *m,
+                                   sae_error *err)
+{
+    sae_status status;
+    SAE_TRY(encode_codes(w, t, c, half, m, err));
     int64_t entries = w->codes->row_offsets[w->batch];
     SAE_TRY(reserve_floats(&w->slope, &w->slope_capacity, entries, err));
     SAE_TRY(sae_by_latent_reserve(&w->by_latent, entries, err));
     sae_residual(w->codes, NULL, 0, c, t->p.W_dec, t->d, w->e, w->slope, w->row_square, w->threads);
-    if (t->p.theta) {
-        int64_t near = w->near->row_offsets[w->batch];
-        SAE_TRY(reserve_floats(&w->near_slope, &w->near_capacity, near, err));
-        SAE_TRY(sae_by_latent_reserve(&w->near_by_latent, near, err));
-        sae_slopes(w->near, w->e, t->p.W_dec, t->d, w->near_slope, w->threads);
-        sae_by_latent_fill(&w->near_by_latent, t->n, w->near, w->near_slope, w->threads);
-    } else {
-        if (t->control.lambda < 0) {
-            /* the weight at which the biases, as they are, would stay on average: Σ (2 e·w − λ) = 0 over active entries
-             */
-            double sum = 0;
-            for (int64_t j = 0; j < entries; j++) sum += (double)w->slope[j];
-            t->control.lambda = entries > 0 ? fmax(2 * sum / (double)entries, 1e-6 * t->rms) : 1e-6 * t->rms;
-        }
-        float shift = (float)(sae_thresholds_lambda(t, m->step, w->steps) / 2);
-        for (int64_t j = 0; j < entries; j++) w->slope[j] -= shift;
-    }
+    if (t->p.theta)
+        SAE_TRY(slopes_in_window(w, t, err));
+    else
+        penalise_slopes(w, t, m->step);
     sae_by_latent_fill(&w->by_latent, t->n, w->codes, w->slope, w->threads);
     sae_latent_sums_fill(&w->sums, t->n, &w->by_latent, t->p.theta ? &w->near_by_latent : NULL, w->threads);
 done:

@@ -76,11 +76,11 @@ sae_selection sae_training_selection(const sae_training *t, int64_t step);
 int64_t sae_training_k(const sae_training *t);
 /* Whether AuxK takes part in steps of this kind. */
 bool sae_config_uses_aux(const sae_train_config *config);
-/* Whether steps of threshold kinds may run on dense products: as long as more than one latent in DENSE_SHARE is active.
- * With an l0 well below that the dictionary starts sparse and stays so. */
+/* Whether steps of threshold kinds may run on dense products: as long as more than one latent in SAE_DENSE_SHARE is
+ * active. With an l0 well below that the dictionary starts sparse and stays so. */
 bool sae_config_may_be_dense(const sae_train_config *config);
 
-#define SAE_DENSE_SHARE 16
+#define SAE_DENSE_SHARE 12 /* there the two ways take about as long: docs/speed.md */
 
 struct sae_trainer {
     sae_training *saes;
