@@ -5,8 +5,9 @@ usage: peer_quality.py --sae PROGRAM --acts DIR --held-out DIR --text FILE --mod
 
 The rows are shuffled once and read in file order by both. Shared by both: input scaled to E|x|^2 = 1, batch, steps, warm-up,
 decay, clipping at 1, k, k_aux = d/2, alpha 1/32 with the variance normaliser, dead after 10 % of the run, b_dec from the
-geometric median, unit decoder rows. Each has its own start. JumpReLU: dictionary_learning has a target for L0 and misses it;
-`sae train --l0` is then asked for the L0 that came out, so that the two are compared at one sparsity.
+geometric median, unit decoder rows. Each has its own start. All are compared at one sparsity: dictionary_learning's BatchTopK
+gets the threshold at which it has k active latents on the training rows, since its own lags behind in short runs;
+its JumpReLU has a target for L0 and misses it, and `sae train --l0` is then asked for the L0 that came out.
 Checked: mean FVU over seeds at most 1 % above dictionary_learning's. Then the order of the kinds at equal k.
 """
 
@@ -73,7 +74,7 @@ def batches(rows, args, scale):
 def peer_trainer(args, arch, d, width, seed):
     from dictionary_learning.trainers import BatchTopKTrainer, JumpReluTrainer, TopKTrainer
 
-    common = {"steps": args.steps, "activation_dim": d, "dict_size": width, "layer": 0, "lm_name": "none",
+    common = {"steps": args.steps, "activation_dim": d, "dict_size": width, "layer": 0, "lm_name": pathlib.Path(args.model).name,
               "device": "cpu", "seed": seed, "lr": args.lr, "warmup_steps": args.steps // 10,
               "decay_start": args.steps * 4 // 5}
     if arch == "jumprelu":
@@ -92,9 +93,16 @@ def train_peer(args, arch, rows, width, seed, scale):
     for step, x in enumerate(batches(rows, args, scale)):
         trainer.update(step, x)
     trainer.ae.scale_biases(1 / scale)
+    if arch == "batchtopk":
+        trainer.ae.threshold.fill_(-1)  # its way to say: none
     torch.save(trainer.ae.state_dict(), out / "ae.pt")
     (out / "config.json").write_text(json.dumps({"trainer": {**trainer.config, "steps": args.steps}, "buffer": {}}))
-    return out
+    if arch != "batchtopk":
+        return out
+    with_threshold = f"{out}-theta"
+    subprocess.run([args.sae, "convert", str(out), with_threshold, "--acts", args.acts, "--force", "--quiet"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return with_threshold
 
 
 def train_ours(args, arch, path, width, seeds, l0):
