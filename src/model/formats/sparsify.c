@@ -158,7 +158,7 @@ static sae_status write(const sae_model *model, const char *path, sae_error *err
     sae_status status;
     const sae_model_info *info = &model->info;
     const sae_weights *w = &model->weights;
-    char *config = NULL, *weights = NULL;
+    sae_format_paths paths = {0};
     float *b_enc = NULL;
     if (info->rule != SAE_RULE_TOPK)
         return sae_fail(
@@ -171,17 +171,17 @@ static sae_status write(const sae_model *model, const char *path, sae_error *err
                         "sparsify does not standardise tokens, which this SAE needs; write it as saelens");
     b_enc = sae_alloc((size_t)info->n, sizeof *b_enc);
     if (!b_enc) return sae_fail_memory(err, path, (size_t)info->n * sizeof *b_enc);
-    SAE_TRY(sae_format_paths(path, config_name, weights_name, &config, &weights, err));
+    SAE_TRY(sae_format_prepare(&paths, path, config_name, weights_name, err));
     sae_bias_for_input(model, true, b_enc);
     const sae_tensor tensors[] = {tensor("W_dec", w->W_dec, info->n, info->d), tensor("b_dec", w->b_dec, info->d, 0),
                                   tensor("encoder.bias", b_enc, info->n, 0),
                                   tensor("encoder.weight", w->W_enc, info->n, info->d)};
     static const char *const meta[] = {"format", "pt"};
-    SAE_TRY(sae_safetensors_write(weights, tensors, sizeof tensors / sizeof *tensors, meta, 1, err));
-    status = write_config(model, config, err);
+    SAE_TRY(sae_safetensors_write(paths.fresh, tensors, sizeof tensors / sizeof *tensors, meta, 1, err));
+    SAE_TRY(sae_format_place(&paths, err));
+    status = write_config(model, paths.config, err);
 done:
-    sae_free(config);
-    sae_free(weights);
+    sae_format_done(&paths);
     sae_free(b_enc);
     return status;
 }
