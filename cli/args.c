@@ -38,7 +38,7 @@ int cli_likeness(const char *word, const char *candidate)
     return distance <= (n < 6 ? 1 : 2) ? distance : -1;
 }
 
-static const sae_option *find(const cli_bound *groups, size_t n_groups, const char *name, void **config)
+static const sae_option *find(const sae_option_group *groups, size_t n_groups, const char *name, void **config)
 {
     for (size_t g = 0; g < n_groups; g++) {
         const sae_option *option = sae_option_find(groups[g].options, groups[g].count, name);
@@ -50,7 +50,8 @@ static const sae_option *find(const cli_bound *groups, size_t n_groups, const ch
     return NULL;
 }
 
-static sae_status unknown(const char *who, const cli_bound *groups, size_t n_groups, const char *name, sae_error *err)
+static sae_status unknown(const char *who, const sae_option_group *groups, size_t n_groups, const char *name,
+                          sae_error *err)
 {
     const char *closest = NULL;
     int best = 0;
@@ -89,8 +90,8 @@ static bool is_option(const char *word)
 }
 
 /* Reads one option at argv[*at]; *at is left at its last word. */
-static sae_status read_option(cli_args *args, const char *who, const cli_bound *groups, size_t n_groups, int argc,
-                              char **argv, int *at, sae_error *err)
+static sae_status read_option(cli_args *args, const char *who, const sae_option_group *groups, size_t n_groups,
+                              int argc, char **argv, int *at, sae_error *err)
 {
     char name[LONGEST_NAME + 1];
     const char *text = argv[*at] + 2, *value = strchr(text, '=');
@@ -121,7 +122,7 @@ static sae_status read_option(cli_args *args, const char *who, const cli_bound *
     return SAE_OK;
 }
 
-sae_status cli_args_parse(cli_args *out, const char *who, const cli_bound *groups, size_t n_groups, int argc,
+sae_status cli_args_parse(cli_args *out, const char *who, const sae_option_group *groups, size_t n_groups, int argc,
                           char **argv, sae_error *err)
 {
     sae_status status = SAE_OK;

@@ -4,13 +4,6 @@
 
 #include "cli/cli.h"
 
-/* An option table and the struct that it fills. */
-typedef struct cli_bound {
-    const sae_option *options;
-    size_t count;
-    void *config;
-} cli_bound;
-
 /* What is left besides the options. */
 typedef struct cli_args {
     const char **words; /* positional arguments, NULL-terminated */
@@ -23,7 +16,7 @@ typedef struct cli_args {
 /* Reads argv[0 … argc): `--name value`, `--name=value`, flags, several words after a FILES option until the next
  * option; `--` ends options. `who` is the command for messages. SAE_E_ARG for anything unknown, with a
  * suggestion where a name is close. Free with cli_args_free; lists and words live until then. */
-sae_status cli_args_parse(cli_args *out, const char *who, const cli_bound *groups, size_t n_groups, int argc,
+sae_status cli_args_parse(cli_args *out, const char *who, const sae_option_group *groups, size_t n_groups, int argc,
                           char **argv, sae_error *err);
 void cli_args_free(cli_args *args);
 

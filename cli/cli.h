@@ -52,6 +52,10 @@ typedef struct cli_command {
     size_t n_groups;
     size_t settings_size;
     void (*defaults)(void *settings); /* NULL: all zero */
+    /* NULL for commands without recipes. The file whose options come before those of the command line, or NULL: */
+    const char *(*recipe)(const void *settings);
+    /* Takes out of settings what a recipe says where `given`, of the command line alone, says it in another way: */
+    void (*prefer)(void *settings, const void *given);
     const cli_note *examples;
     size_t n_examples;
     const cli_note *json;

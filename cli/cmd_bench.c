@@ -93,12 +93,13 @@ static void defaults(void *out)
 
 /* ---- cases ---------------------------------------------------------------------------------------- */
 
-enum { MAX_DEAD = 3, MAX_CASES = 8 };
+enum { MAX_DEAD = 3, MAX_CASES = 12 };
 
 typedef struct bench_case {
     bool model; /* the model's activations; else the power law */
     int64_t d;
     sae_arch arch;
+    bool dense;
     int64_t n;
     size_t n_dead;
     double dead[MAX_DEAD];
@@ -112,6 +113,10 @@ static size_t choose_cases(const settings *s, bench_case *cases)
         {.d = 768, .n = 12288, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 3, .dead = {0, 0.01, 0.2}, .model = true},
         {.d = 768, .n = 12288, .arch = SAE_ARCH_TOPK, .n_dead = 1},
         {.d = 768, .n = 12288, .arch = SAE_ARCH_TOPK, .n_dead = 1, .model = true},
+        {.d = 768, .n = 12288, .arch = SAE_ARCH_MATRYOSHKA, .n_dead = 1},
+        {.d = 768, .n = 12288, .arch = SAE_ARCH_JUMPRELU, .n_dead = 1},
+        {.d = 768, .n = 12288, .arch = SAE_ARCH_RELU, .n_dead = 1},
+        {.d = 768, .n = 12288, .arch = SAE_ARCH_RELU, .n_dead = 1, .dense = true},
         {.d = 256, .n = 2048, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 1},
         {.d = 256, .n = 2048, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 1, .model = true},
         {.d = 768, .n = 49152, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 1},
@@ -148,6 +153,7 @@ static sae_status run_case(const settings *s, bench_case *c, const cli_lm *lm, c
     if (status == SAE_OK) {
         sae_bench_data data = {.name = "", .rows = rows, .count = ROWS, .d = c->d};
         sae_bench_case config = {.arch = c->arch,
+                                 .dense = c->dense,
                                  .n = c->n,
                                  .batch = s->batch,
                                  .k = s->k,
@@ -207,6 +213,7 @@ static void print_json(const results *r, FILE *out)
             cli_json_int(&json, "B", r->s->batch);
             cli_json_int(&json, "k", r->s->k);
             cli_json_text(&json, "arch", sae_arch_name(c->arch));
+            cli_json_bool(&json, "dense", c->dense);
             cli_json_text(&json, "screen", "fp32");
             cli_json_text(&json, "data", data_name(r, c));
             cli_json_real(&json, "dead", c->dead[k]);
@@ -257,7 +264,8 @@ static void print_steps(const results *r, FILE *out)
         for (size_t k = 0; k < c->n_dead; k++) {
             const sae_bench_step *b = &c->result[k];
             char name[64];
-            snprintf(name, sizeof name, "%s d=%lld", sae_arch_name(c->arch), (long long)c->d);
+            snprintf(name, sizeof name, "%s%s d=%lld", sae_arch_name(c->arch), c->dense ? ", dense," : "",
+                     (long long)c->d);
             cli_table_text(&table, name);
             cli_table_count(&table, c->n);
             cli_table_text(&table, data_name(r, c));
@@ -347,7 +355,8 @@ static const cli_note examples[] = {
 };
 static const cli_note json_keys[] = {
     {"cpu, kernels, blas, screen, threads", "the machine, the instruction set and BLAS library in use"},
-    {"steps", "array: d, n, B, k, arch, screen, data, dead (share), seconds {encode, select, decode, aux, update, "
+    {"steps", "array: d, n, B, k, arch, dense (most latents active), screen, data, dead (share), seconds {encode, "
+              "select, decode, aux, update, "
               "total}, sgemm (seconds), ratio (total/sgemm), survivors, tokens_per_s, peak_bytes"},
     {"lm", "array: params, precision, tokens_per_s, gflops, sgemm_gflops, ratio"},
 };

@@ -1,19 +1,12 @@
 /* sae eval: how well SAEs reconstruct activations, and what the language model loses when it reads the
  * reconstructions. */
 #include "cli/commands.h"
-#include "cli/json.h"
+#include "cli/eval_print.h"
+#include "cli/file.h"
 #include "cli/rows.h"
-#include "cli/table.h"
 #include "cli/text.h"
 
-#include <sae/analysis.h>
-
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define DENSITY_LOW  (-8.0) /* log10 of the lowest density in the histogram */
-#define DENSITY_STEP 0.2
 
 typedef struct settings {
     const char *acts;
@@ -23,6 +16,7 @@ typedef struct settings {
     const char *split;
     bool parse_special;
     int64_t text_tokens;
+    const char *csv, *svg;
 } settings;
 
 static const sae_option *row_options(size_t *count)
@@ -83,21 +77,30 @@ static const sae_option *ce_options(size_t *count)
     return table;
 }
 
+static const sae_option *file_options(size_t *count)
+{
+    static const sae_option table[] = {
+        {.name = "csv",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, csv),
+         .metavar = "FILE",
+         .help = "write L0 and FVU of each SAE, and whether it is on the frontier, as CSV"},
+        {.name = "svg",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, svg),
+         .metavar = "FILE",
+         .help = "write the L0-FVU frontier as a picture"},
+    };
+    *count = CLI_COUNT(table);
+    return table;
+}
+
 static void defaults(void *out)
 {
     ((settings *)out)->text_tokens = 65536;
 }
 
-/* Everything measured; arrays of n entries. */
-typedef struct results {
-    size_t n;
-    sae_model **models;
-    sae_eval *evals;
-    sae_eval_ce *ce; /* NULL without a language model */
-    int64_t excluded;
-} results;
-
-static void results_free(results *r)
+static void results_free(cli_eval_results *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         if (r->models) sae_model_free(r->models[i]);
@@ -105,12 +108,20 @@ static void results_free(results *r)
     }
     free(r->models);
     free(r->evals);
+    free(r->points);
     free(r->ce);
 }
 
-/* The hook and form of the activations, as acts.json or else the SAE records them. */
-static sae_status find_hook(sae_hook *hook, bool *center, const sae_lm *lm, const sae_acts_meta *acts,
-                            const sae_model *model, sae_error *err)
+/* Where reconstructions of an SAE are put back. */
+typedef struct splice_place {
+    sae_hook hook;
+    bool center; /* the residual stream */
+    bool done;   /* measured */
+} splice_place;
+
+/* As acts.json or else the SAE records it. */
+static sae_status find_place(splice_place *out, const sae_lm *lm, const sae_acts_meta *acts, const sae_model *model,
+                             sae_error *err)
 {
     const sae_model_info *info = sae_model_get_info(model);
     const sae_acts_meta *meta = *acts->hook_name ? acts : &info->acts;
@@ -119,11 +130,49 @@ static sae_status find_hook(sae_hook *hook, bool *center, const sae_lm *lm, cons
                         "neither the activations nor %s say which hook they belong to, so reconstructions cannot be "
                         "put back into the language model; leave --model out",
                         sae_model_path(model));
-    *center = meta->center_residual;
-    return sae_hook_parse(hook, lm, meta->hook_name, err);
+    out->center = meta->center_residual;
+    return sae_hook_parse(&out->hook, lm, meta->hook_name, err);
 }
 
-static sae_status measure_ce(results *r, const settings *s, const cli_rows *rows, cli_app *app, sae_error *err)
+static bool same_place(const splice_place *a, const splice_place *b)
+{
+    return a->hook.layer == b->hook.layer && a->hook.site == b->hook.site && a->center == b->center;
+}
+
+/* SAEs of one place share the language model's runs; only SAEs that each say where they belong can be of several. */
+static sae_status measure_splices(cli_eval_results *r, const cli_lm *lm, const cli_rows *rows, cli_app *app,
+                                  sae_error *err)
+{
+    sae_status status = SAE_OK;
+    splice_place *places = calloc(r->n, sizeof *places);
+    const sae_model **group = calloc(r->n, sizeof *group);
+    sae_eval_ce *ce = calloc(r->n, sizeof *ce);
+    r->ce = calloc(r->n, sizeof *r->ce);
+    if (!places || !group || !ce || !r->ce) CLI_TRY(cli_fail_memory(err));
+    for (size_t i = 0; i < r->n; i++)
+        CLI_TRY(find_place(&places[i], lm->lm, sae_acts_get_meta(rows->acts), r->models[i], err));
+    for (size_t i = 0; i < r->n; i++) {
+        size_t count = 0;
+        if (places[i].done) continue;
+        for (size_t j = i; j < r->n; j++)
+            if (same_place(&places[i], &places[j])) group[count++] = r->models[j];
+        CLI_TRY(sae_evaluate_ce(group, count, lm->lm, lm->contexts, places[i].hook, places[i].center, &rows->config,
+                                r->evals[i].x_mean, ce, &app->env, err));
+        count = 0;
+        for (size_t j = i; j < r->n; j++) {
+            if (!same_place(&places[i], &places[j])) continue;
+            places[j].done = true;
+            r->ce[j] = ce[count++];
+        }
+    }
+done:
+    free(places);
+    free(group);
+    free(ce);
+    return status;
+}
+
+static sae_status measure_ce(cli_eval_results *r, const settings *s, const cli_rows *rows, cli_app *app, sae_error *err)
 {
     sae_status status = SAE_OK;
     cli_lm lm = {0};
@@ -136,177 +185,36 @@ static sae_status measure_ce(results *r, const settings *s, const cli_rows *rows
     text.prepend_bos = acts->prepend_bos;
     if (acts->ctx) text.ctx = acts->ctx;
     CLI_TRY(cli_lm_open(&lm, s->model, &text, app, err));
-    r->ce = calloc(r->n, sizeof *r->ce);
-    if (!r->ce) CLI_TRY(cli_fail_memory(err));
-    for (size_t i = 0; i < r->n; i++) {
-        sae_hook hook;
-        bool center = false;
-        CLI_TRY(find_hook(&hook, &center, lm.lm, acts, r->models[i], err));
-        CLI_TRY(sae_evaluate_ce(r->models[i], lm.lm, lm.contexts, hook, center, &rows->config, r->evals[i].x_mean,
-                                &r->ce[i], &app->env, err));
-    }
+    CLI_TRY(measure_splices(r, &lm, rows, app, err));
 done:
     cli_lm_close(&lm);
     return status;
 }
 
-static void density_json(cli_json *json, const sae_eval *eval)
+/* The measured SAEs as points of the plane of L0 and FVU. */
+static sae_status find_frontier(cli_eval_results *r, sae_error *err)
 {
-    cli_json_object(json, "density");
-    cli_json_array(json, "edges");
-    for (int i = 0; i <= SAE_DENSITY_BINS; i++)
-        cli_json_real(json, NULL, round((DENSITY_LOW + DENSITY_STEP * i) * 10) / 10);
-    cli_json_end(json);
-    cli_json_ints(json, "counts", eval->density_counts, SAE_DENSITY_BINS);
-    cli_json_end(json);
-}
-
-static void ce_json(cli_json *json, const sae_eval_ce *ce)
-{
-    if (!ce) {
-        cli_json_null(json, "ce");
-        return;
-    }
-    cli_json_object(json, "ce");
-    cli_json_real(json, "clean", ce->clean);
-    cli_json_real(json, "spliced", ce->spliced);
-    cli_json_real(json, "zero", ce->zero);
-    cli_json_real(json, "mean", ce->mean);
-    cli_json_real(json, "recovered", ce->recovered);
-    cli_json_real(json, "recovered_mean", ce->recovered_mean);
-    cli_json_real(json, "kl", ce->kl);
-    cli_json_int(json, "tokens", ce->tokens);
-    cli_json_end(json);
-}
-
-static void print_json(const results *r, FILE *out)
-{
-    cli_json json;
-    cli_json_start(&json, out);
-    cli_json_int(&json, "tokens", r->evals[0].tokens);
-    cli_json_int(&json, "excluded", r->excluded);
-    cli_json_array(&json, "saes");
+    r->points = calloc(r->n, sizeof *r->points);
+    if (!r->points) return cli_fail_memory(err);
     for (size_t i = 0; i < r->n; i++) {
         const sae_model_info *info = sae_model_get_info(r->models[i]);
-        const sae_eval *e = &r->evals[i];
-        cli_json_object(&json, NULL);
-        cli_json_text(&json, "path", sae_model_path(r->models[i]));
-        cli_json_text(&json, "arch", sae_arch_name(info->arch));
-        cli_json_int(&json, "d", info->d);
-        cli_json_int(&json, "n", info->n);
-        if (info->k > 0)
-            cli_json_int(&json, "k", info->k);
-        else
-            cli_json_null(&json, "k");
-        cli_json_real(&json, "l0", e->l0);
-        cli_json_real(&json, "mse", e->mse);
-        cli_json_real(&json, "mse_per_dim", e->mse_per_dim);
-        cli_json_real(&json, "fvu", e->fvu);
-        cli_json_real(&json, "explained_variance", e->explained_variance);
-        cli_json_real(&json, "cosine", e->cosine);
-        cli_json_real(&json, "l2_ratio", e->l2_ratio);
-        cli_json_real(&json, "rel_bias", e->rel_bias);
-        cli_json_int(&json, "dead", e->dead);
-        cli_json_real(&json, "theta", info->has_theta ? info->theta : (double)NAN);
-        density_json(&json, e);
-        ce_json(&json, r->ce ? &r->ce[i] : NULL);
-        cli_json_end(&json);
+        r->points[i] = (sae_frontier_point){.path = sae_model_path(r->models[i]),
+                                            .arch = info->arch,
+                                            .width = info->n,
+                                            .k = info->k,
+                                            .l0 = r->evals[i].l0,
+                                            .fvu = r->evals[i].fvu};
     }
-    cli_json_end(&json);
-    cli_json_finish(&json);
+    sae_frontier_mark(r->points, r->n);
+    return SAE_OK;
 }
 
-static void print_reconstruction(const results *r, FILE *out)
+static sae_status write_files(const cli_eval_results *r, const settings *s, sae_error *err)
 {
-    static const char *const names[] = {"SAE",       "width",  "L0",       "MSE",      "per dim", "FVU",
-                                        "explained", "cosine", "l2 ratio", "rel bias", "dead"};
-    cli_table table;
-    cli_table_start(&table, names, CLI_COUNT(names));
-    for (size_t i = 0; i < r->n; i++) {
-        const sae_eval *e = &r->evals[i];
-        cli_table_text(&table, sae_model_path(r->models[i]));
-        cli_table_count(&table, sae_model_get_info(r->models[i])->n);
-        cli_table_number(&table, e->l0, 4);
-        cli_table_number(&table, e->mse, 4);
-        cli_table_number(&table, e->mse_per_dim, 4);
-        cli_table_number(&table, e->fvu, 4);
-        cli_table_percent(&table, e->explained_variance);
-        cli_table_number(&table, e->cosine, 4);
-        cli_table_number(&table, e->l2_ratio, 4);
-        cli_table_number(&table, e->rel_bias, 4);
-        cli_table_count(&table, e->dead);
-    }
-    cli_table_print(&table, out);
-    fputs("\n"
-          "  L0         active latents per token\n"
-          "  MSE        squared error of the reconstruction, summed over the dimensions; per dim: divided by d\n"
-          "  FVU        share of the activations' variance that the reconstruction misses; explained: the rest\n"
-          "  cosine     between activation and reconstruction, mean over tokens\n"
-          "  l2 ratio   length of the reconstruction over length of the activation; below 1: it shrinks\n"
-          "  rel bias   1 where the reconstruction has the length that fits best\n"
-          "  dead       latents that never fired on these tokens\n",
-          out);
-}
-
-static void print_ce(const results *r, FILE *out)
-{
-    static const char *const names[] = {"cross-entropy", "clean",     "spliced",   "zeroed",
-                                        "mean",          "recovered", "over mean", "KL(clean|spliced)"};
-    cli_table table;
-    cli_table_start(&table, names, CLI_COUNT(names));
-    for (size_t i = 0; i < r->n; i++) {
-        const sae_eval_ce *ce = &r->ce[i];
-        const char *path = sae_model_path(r->models[i]), *slash = strrchr(path, '/');
-        cli_table_text(&table, slash && slash[1] ? slash + 1 : path);
-        cli_table_number(&table, ce->clean, 4);
-        cli_table_number(&table, ce->spliced, 4);
-        cli_table_number(&table, ce->zero, 4);
-        cli_table_number(&table, ce->mean, 4);
-        cli_table_percent(&table, ce->recovered);
-        cli_table_percent(&table, ce->recovered_mean);
-        cli_table_number(&table, ce->kl, 4);
-    }
-    fputc('\n', out);
-    cli_table_print(&table, out);
-    char tokens[48];
-    cli_format_count(tokens, sizeof tokens, r->ce[0].tokens);
-    fprintf(out,
-            "\n"
-            "  Loss of the language model in nats per token, over %s predicted tokens: with its own activations\n"
-            "  (clean), with reconstructions in their place (spliced), with zeros, and with the mean activation.\n"
-            "  recovered  (zeroed - spliced) / (zeroed - clean): 100%% would be a perfect reconstruction;\n"
-            "             over mean: the same with the mean in place of zeros, which is harder\n",
-            tokens);
-}
-
-static void print_density(const sae_eval *e, FILE *out)
-{
-    int64_t most = 1;
-    int low = SAE_DENSITY_BINS, high = -1;
-    for (int i = 0; i < SAE_DENSITY_BINS; i++) {
-        if (!e->density_counts[i]) continue;
-        if (i < low) low = i;
-        high = i;
-        if (e->density_counts[i] > most) most = e->density_counts[i];
-    }
-    fputs("\n  How often latents fire (share of tokens, and how many latents)\n", out);
-    for (int i = low; i <= high; i++) {
-        int bar = (int)lround(50.0 * (double)e->density_counts[i] / (double)most);
-        fprintf(out, "  %8.2g .. %-8.2g %6lld ", pow(10, DENSITY_LOW + DENSITY_STEP * i),
-                pow(10, DENSITY_LOW + DENSITY_STEP * (i + 1)), (long long)e->density_counts[i]);
-        for (int j = 0; j < bar; j++) fputc('#', out);
-        fputc('\n', out);
-    }
-}
-
-static void print_tables(const results *r, const settings *s, FILE *out)
-{
-    fprintf(out, "Reconstruction of ");
-    cli_print_tokens(out, r->evals[0].tokens, r->excluded);
-    fprintf(out, " from %s\n\n", s->acts);
-    print_reconstruction(r, out);
-    if (r->ce) print_ce(r, out);
-    if (r->n == 1) print_density(&r->evals[0], out);
+    int64_t tokens = r->evals[0].tokens;
+    sae_status status = s->csv ? sae_frontier_write_csv(r->points, r->n, tokens, s->csv, err) : SAE_OK;
+    if (status == SAE_OK && s->svg) status = sae_frontier_write_svg(r->points, r->n, tokens, s->svg, err);
+    return status;
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
@@ -314,9 +222,11 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     const settings *s = settings_;
     sae_status status = SAE_OK;
     cli_rows rows = {0};
-    results r = {0};
+    cli_eval_results r = {0};
     if (!s->model != !s->text)
         return cli_fail(err, SAE_E_ARG, "--model and --text go together: the language model reads the text");
+    CLI_TRY(cli_check_file("csv", s->csv, err)); /* before the work, not after it */
+    CLI_TRY(cli_check_file("svg", s->svg, err));
     while (words[r.n]) r.n++;
     r.models = calloc(r.n, sizeof *r.models);
     r.evals = calloc(r.n, sizeof *r.evals);
@@ -329,10 +239,12 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     for (size_t i = 0; i < r.n; i++) CLI_TRY(cli_check_width(r.models[i], &info->meta, s->acts, err));
     CLI_TRY(sae_evaluate((const sae_model *const *)r.models, r.n, rows.source, s->max_tokens, r.evals, &app->env, err));
     if (s->model) CLI_TRY(measure_ce(&r, s, &rows, app, err));
+    CLI_TRY(find_frontier(&r, err));
+    CLI_TRY(write_files(&r, s, err));
     if (app->common.json)
-        print_json(&r, app->out);
+        cli_eval_print_json(&r, app->out);
     else
-        print_tables(&r, s, app->out);
+        status = cli_eval_print_tables(&r, s->acts, app->out, err);
 done:
     results_free(&r);
     cli_rows_close(&rows);
@@ -344,9 +256,11 @@ static const cli_note arguments[] = {{"SAE...", "directories of SAEs; all read t
 static const cli_group groups[] = {
     {"Activations", row_options, 0},
     {"Loss of the language model", ce_options, 0},
+    {"Files", file_options, 0},
 };
 static const cli_note examples[] = {
     {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts", "Reconstruction of two SAEs:"},
+    {"saes/*/ --acts acts --svg frontier.svg", "All SAEs of a grid, with a picture of the L0-FVU frontier:"},
     {"sae --acts acts --model gpt2 --text held-out.txt", "And what the language model loses:"},
 };
 static const cli_note json_keys[] = {
@@ -357,6 +271,7 @@ static const cli_note json_keys[] = {
     {"fvu, explained_variance", "sum of squared errors over the variance of the rows about their mean; 1 - fvu"},
     {"cosine, l2_ratio", "token means of cos(x, x_hat) and of |x_hat| / |x|"},
     {"rel_bias", "sum of |x_hat|^2 over sum of x . x_hat"},
+    {"on_frontier", "whether no other of these SAEs has l0 and fvu both at most as large and one of them smaller"},
     {"dead", "latents that never fired on these tokens"},
     {"theta", "the threshold, null unless one holds for all latents"},
     {"density", "{edges, counts}: latents by log10 of the share of tokens on which they fire"},
@@ -371,7 +286,9 @@ const cli_command cli_eval = {
     .description =
         "Measures SAEs on activations, in their inference form and in the activations' own units. With a language "
         "model and text it also puts the reconstructions in place of the activations and measures how much worse "
-        "the model predicts; hook, context length, BOS and centring are taken from the activations.",
+        "the model predicts; hook, context length, BOS and centring are taken from the activations.\n\n"
+        "Of several SAEs it draws the L0-FVU frontier: those that no other beats in both sparsity and "
+        "reconstruction.",
     .arguments = arguments,
     .n_arguments = CLI_COUNT(arguments),
     .min_words = 1,

@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct settings {
-    const char *acts, *out;
+    const char *acts, *out, *recipe;
     cli_place place;
     sae_text_config text;
     sae_train_options train;
@@ -32,6 +32,11 @@ static const sae_option *file_options(size_t *count)
          .offset = offsetof(settings, out),
          .metavar = "DIR",
          .help = "where to save: DIR is the SAE, or holds one directory for each SAE of a grid"},
+        {.name = "recipe",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, recipe),
+         .metavar = "FILE",
+         .help = "JSON file with options; those given here come before its own"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -42,6 +47,31 @@ static void defaults(void *out)
     settings *s = out;
     s->text = sae_text_config_default();
     s->train = sae_train_options_default();
+}
+
+static const char *recipe(const void *settings_)
+{
+    return ((const settings *)settings_)->recipe;
+}
+
+/* Options that say the same thing in different ways: where the command line has one, a recipe's others go. */
+static void prefer(void *settings_, const void *given_)
+{
+    settings *s = settings_;
+    const settings *given = given_;
+    if (given->train.k || given->train.l0 || given->train.lambda) {
+        s->train.k = given->train.k;
+        s->train.l0 = given->train.l0;
+        s->train.lambda = given->train.lambda;
+    }
+    if (given->acts || given->place.model) {
+        s->acts = given->acts;
+        s->place.model = given->place.model;
+    }
+    if (given->place.hook || given->place.layer) {
+        s->place.hook = given->place.hook;
+        s->place.layer = given->place.layer;
+    }
 }
 
 /* What the run made, and what held-out rows say of it: [result->n_saes], tokens 0 where nothing was held out. */
@@ -167,12 +197,13 @@ static void print_thetas(const sae_train_result *r, FILE *out)
     static const char *const names[] = {"threshold of", "used", "calibrated", "L0",
                                         "running",      "L0",   "for L0 = k", "L0"};
     cli_table table;
-    bool any = false;
+    size_t first = 0;
+    while (first < r->n_saes && isnan(r->saes[first].theta)) first++;
+    if (first == r->n_saes) return;
     cli_table_start(&table, names, CLI_COUNT(names));
-    for (size_t i = 0; i < r->n_saes; i++) {
+    for (size_t i = first; i < r->n_saes; i++) {
         const sae_train_sae *sae = &r->saes[i];
         if (isnan(sae->theta)) continue;
-        any = true;
         const char *slash = strrchr(sae->path, '/');
         cli_table_text(&table, slash ? slash + 1 : sae->path);
         cli_table_number(&table, sae->theta, 4);
@@ -183,13 +214,11 @@ static void print_thetas(const sae_train_result *r, FILE *out)
         cli_table_number(&table, sae->thetas.l0, 4);
         cli_table_number(&table, sae->thetas.l0_l0, 4);
     }
-    if (any) fputc('\n', out);
-    if (!any) table.used = 0;
+    fputc('\n', out);
     cli_table_print(&table, out);
-    if (any)
-        fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold, estimated in three ways\n"
-              "  (docs/mathematics.md), each with the L0 that it gives.\n",
-              out);
+    fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold, estimated in three ways\n"
+          "  (docs/mathematics.md), each with the L0 that it gives.\n",
+          out);
 }
 
 static void print_tables(const settings *s, const made *m, FILE *out)
@@ -303,6 +332,8 @@ static const cli_note examples[] = {
      "Three widths at once, on the same batches:"},
     {"--acts acts --arch batchtopk,jumprelu --width 2048 --l0 8,16,32 --out saes",
      "Two kinds at the same three sparsities:"},
+    {"--recipe recipes/gpt2-topk.json --acts acts --width 12288 --out sae",
+     "As someone else trained theirs, with another width:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae", "One SAE, with checkpoints:"},
     {"--acts acts --width 12288 --k 32 --checkpoint-every 500 --out sae --resume", "Going on after Ctrl-C:"},
 };
@@ -312,7 +343,8 @@ static const cli_note json_keys[] = {
     {"resumed_from", "step of the checkpoint that it started from, or null"},
     {"saes",
      "array with one object per SAE: path, arch, n (width), k, l0 (asked for), lambda (in the last step; each null "
-     "where there is none), lr, seed, theta (the one threshold of the saved SAE or null), thetas ({calibrated, running, l0}, each {theta, l0}: the threshold and the mean L0 that it gives), "
+     "where there is none), lr, seed, theta (the one threshold of the saved SAE or null), thetas ({calibrated, "
+     "running, l0}, each {theta, l0}: the threshold and the mean L0 that it gives), "
      "held_out"},
     {"held_out", "{tokens, l0, mse, fvu, dead} on rows held out of training, or null; mse is summed over d, dead "
                  "counts latents that never fired"},
@@ -325,16 +357,23 @@ const cli_command cli_train = {
     .summary = "train one sparse autoencoder or a grid of them",
     .usage = usage,
     .description =
-        "Trains sparse autoencoders of five kinds: TopK, BatchTopK, Matryoshka BatchTopK, ReLU and JumpReLU. --l0 asks for "
-        "a mean number of active latents, whatever the kind; it is reached in one run. Lists of --arch, --width, --k or "
-        "--l0, --lr and --seed make a grid; all its SAEs are trained at once on the same batches, and each comes out as "
+        "Trains sparse autoencoders of five kinds: TopK, BatchTopK, Matryoshka BatchTopK, ReLU and JumpReLU. --l0 asks "
+        "for "
+        "a mean number of active latents, whatever the kind; it is reached in one run. Lists of --arch, --width, --k "
+        "or "
+        "--l0, --lr and --seed make a grid; all its SAEs are trained at once on the same batches, and each comes out "
+        "as "
         "if trained alone.\n\n"
         "A saved SAE is a directory that SAELens 6 loads. Ctrl-C or SIGTERM saves a checkpoint; the same command "
-        "with --resume goes on, and ends with the same bits as a run that was never stopped.",
+        "with --resume goes on, and ends with the same bits as a run that was never stopped.\n\n"
+        "A recipe is a JSON file {\"source\", \"options\", \"source_values\", \"cites\", \"differs\"}: the options are "
+        "set before those of the command line, by their names without dashes; the rest says where they come from.",
     .groups = groups,
     .n_groups = CLI_COUNT(groups),
     .settings_size = sizeof(settings),
     .defaults = defaults,
+    .recipe = recipe,
+    .prefer = prefer,
     .examples = examples,
     .n_examples = CLI_COUNT(examples),
     .json = json_keys,

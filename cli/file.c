@@ -58,3 +58,19 @@ bool cli_exists(const char *path)
     struct stat info;
     return stat(path, &info) == 0;
 }
+
+sae_status cli_check_file(const char *option, const char *path, sae_error *err)
+{
+    struct stat info;
+    if (!path) return SAE_OK;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return cli_fail(err, SAE_E_ARG, "--%s %s is a directory; it takes the name of a file", option, path);
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    if (!folder) return cli_fail_memory(err);
+    bool writable = access(folder, W_OK | X_OK) == 0;
+    int code = errno;
+    free(folder);
+    if (writable) return SAE_OK;
+    return cli_fail(err, SAE_E_ARG, "--%s %s cannot be written: its directory: %s", option, path, strerror(code));
+}

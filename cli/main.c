@@ -6,6 +6,8 @@
 #include "cli/help.h"
 #include "cli/signals.h"
 
+#include <sae/train.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -157,23 +159,45 @@ void cli_show_settings(cli_app *app, const cli_command *command, size_t n_groups
     free(untouched);
 }
 
-/* Runs a command whose options are read; settings is zeroed memory of the command's size. */
+/* Reads the command line onto the defaults; when it names a recipe, once more onto that recipe's options. */
+static sae_status read_options(const cli_command *command, void *settings, const sae_option_group *groups, size_t n,
+                               int argc, char **argv, cli_args *args, sae_recipe **recipe, sae_error *err)
+{
+    if (command->defaults) command->defaults(settings);
+    sae_status status = cli_args_parse(args, command->name, groups, n, argc, argv, err);
+    const char *path = status == SAE_OK && command->recipe && !args->help ? command->recipe(settings) : NULL;
+    if (!path) return status;
+    void *given = malloc(command->settings_size);
+    if (!given) return cli_fail_memory(err);
+    memcpy(given, settings, command->settings_size);
+    cli_args_free(args);
+    memset(settings, 0, command->settings_size);
+    if (command->defaults) command->defaults(settings);
+    CLI_TRY(sae_recipe_load(recipe, path, groups, n, err));
+    CLI_TRY(cli_args_parse(args, command->name, groups, n, argc, argv, err));
+    command->prefer(settings, given);
+done:
+    free(given);
+    return status;
+}
+
+/* settings is zeroed memory of the command's size. */
 static sae_status run(const cli_command *command, void *settings, cli_app *app, int argc, char **argv, sae_error *err)
 {
-    cli_bound groups[MAX_GROUPS];
+    sae_option_group groups[MAX_GROUPS];
     size_t n = 0;
-    if (command->defaults) command->defaults(settings);
     for (size_t g = 0; g < command->n_groups && n + 1 < MAX_GROUPS; g++, n++) {
-        groups[n] = (cli_bound){.config = (char *)settings + command->groups[g].base};
+        groups[n] = (sae_option_group){.config = (char *)settings + command->groups[g].base};
         groups[n].options = command->groups[g].table(&groups[n].count);
     }
-    groups[n] = (cli_bound){.config = &app->common};
+    groups[n] = (sae_option_group){.config = &app->common};
     groups[n].options = cli_common_options(&groups[n].count);
     n++;
 
-    cli_args args;
-    sae_status status = cli_args_parse(&args, command->name, groups, n, argc, argv, err);
-    if (status != SAE_OK) return status;
+    cli_args args = {0};
+    sae_recipe *recipe = NULL;
+    sae_status status = read_options(command, settings, groups, n, argc, argv, &args, &recipe, err);
+    if (status != SAE_OK) goto done;
     if (args.help) {
         cli_help_command(app->out, command);
         goto done;
@@ -197,6 +221,7 @@ static sae_status run(const cli_command *command, void *settings, cli_app *app, 
     status = command->run(app, settings, args.words, err);
     cli_progress_clear(&app->progress);
 done:
+    sae_recipe_free(recipe);
     cli_args_free(&args);
     return status;
 }

@@ -35,10 +35,10 @@ void cli_progress_clear(cli_progress *progress)
     progress->line_drawn = false;
 }
 
-static int terminal_width(void)
+int cli_terminal_columns(int descriptor)
 {
     struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    if (ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     return 80;
 }
 
@@ -101,7 +101,7 @@ void cli_progress_update(cli_progress *progress, const sae_progress *report)
     format_line(progress, report, now, line, sizeof line);
     progress->shown = now;
     if (progress->terminal) {
-        fprintf(stderr, "\r%.*s\033[K", cli_prefix_bytes(line, terminal_width() - 1), line);
+        fprintf(stderr, "\r%.*s\033[K", cli_prefix_bytes(line, cli_terminal_columns(STDERR_FILENO) - 1), line);
         fflush(stderr);
         progress->line_drawn = true;
     } else {

@@ -20,4 +20,7 @@ void cli_progress_update(cli_progress *progress, const sae_progress *report);
 /* Erases the line, so that something else can be written to stderr. */
 void cli_progress_clear(cli_progress *progress);
 
+/* The width of the terminal that a descriptor writes to; 80 when it is none. */
+int cli_terminal_columns(int descriptor);
+
 #endif

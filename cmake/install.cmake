@@ -13,6 +13,7 @@ endforeach()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/libsae.pc.in ${PROJECT_BINARY_DIR}/libsae.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/libsae.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/sae FILES_MATCHING PATTERN "*.json")
 install(FILES ${SAE_DOCS}/sae.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${SAE_DOCS}/sae.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME sae)
 install(FILES ${SAE_DOCS}/_sae DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)

@@ -1,3 +1,6 @@
+# Tests run side by side: threads that wait by spinning would take the cores from those that work.
+set(SAE_TEST_ENVIRONMENT ENVIRONMENT OMP_WAIT_POLICY=passive)
+
 # One executable per tests/<module>/test_*.c (cmocka), linked with the static library so that internal
 # functions can be tested. Names that end in _slow.c get the label "slow" (run by .ci/run, not by make test).
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
@@ -23,9 +26,9 @@ foreach(source ${SAE_TEST_SOURCES})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${module}/${name} COMMAND ${target})
   if(name MATCHES "_slow$")
-    set_tests_properties(${module}/${name} PROPERTIES LABELS slow TIMEOUT 1800)
+    set_tests_properties(${module}/${name} PROPERTIES ${SAE_TEST_ENVIRONMENT} LABELS slow TIMEOUT 1800)
   else()
-    set_tests_properties(${module}/${name} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${module}/${name} PROPERTIES ${SAE_TEST_ENVIRONMENT} TIMEOUT 300)
   endif()
 endforeach()
 
@@ -37,8 +40,8 @@ foreach(script ${SAE_SHELL_TESTS})
   get_filename_component(module ${folder} NAME)
   add_test(NAME ${module}/${name} COMMAND bash ${script} $<TARGET_FILE:sae> WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   if(name MATCHES "_slow$")
-    set_tests_properties(${module}/${name} PROPERTIES LABELS slow TIMEOUT 1800)
+    set_tests_properties(${module}/${name} PROPERTIES ${SAE_TEST_ENVIRONMENT} LABELS slow TIMEOUT 1800)
   else()
-    set_tests_properties(${module}/${name} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${module}/${name} PROPERTIES ${SAE_TEST_ENVIRONMENT} TIMEOUT 300)
   endif()
 endforeach()

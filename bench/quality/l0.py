@@ -21,7 +21,7 @@ import sys
 import numpy as np
 
 L0_LIMIT, JUMP_LIMIT, RELU_LIMIT = 0.03, 0.01, 0.02
-SWEEP = (0.6, 0.8, 1.0, 1.25, 1.6)  # lambdas of the fixed frontier, times those found
+SWEEP = (0.85, 1.18)  # lambdas of the fixed frontier, times those found
 SYNTHETIC = {"directions": 512, "d": 128, "rows": 400_000, "on": 8, "noise": 0.05}
 
 

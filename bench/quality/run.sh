@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Are SAEs trained by sae as good as plain PyTorch's, and does --l0 give what was asked? (make bench-quality; an hour
-# or so, not part of any test run)
+# Are SAEs trained by sae as good as plain PyTorch's and dictionary_learning's, and does --l0 give what was asked? (make
+# bench-quality; hours, not part of any test run)
 #
-#   bench/quality/run.sh BUILD [torch|l0 [OPTION…]]     one of the two, with options of fvu_vs_torch.py or l0.py
+#   bench/quality/run.sh BUILD [torch|l0|peers [OPTION…]]     one of them, with options of fvu_vs_torch.py, l0.py or
+#                                                             peer_quality.py
 #
 # Text and activations as in the demo; everything is made in BUILD/quality.
 set -euo pipefail
@@ -25,11 +26,17 @@ harvest()
 harvest acts text.txt 1M
 harvest acts-held-out held-out.txt 100k
 status=0
-if [ "$which" != l0 ]; then
-    "$python" bench/quality/fvu_vs_torch.py --sae "$sae" --acts "$out/acts" --held-out "$out/acts-held-out" --out "$out" \
-        "$@" || status=1
-fi
-if [ "$which" != torch ]; then
-    "$python" bench/quality/l0.py --sae "$sae" --acts "$out/acts" --out "$out" "$@" || status=1
-fi
+run() # NAME PYTHON SCRIPT OPTION…
+{
+    if [ "$which" = all ] || [ "$which" = "$1" ]; then "${@:2}" || status=1; fi
+}
+run torch "$python" bench/quality/fvu_vs_torch.py --sae "$sae" --acts "$out/acts" --held-out "$out/acts-held-out" --out "$out" "$@"
+run l0 "$python" bench/quality/l0.py --sae "$sae" --acts "$out/acts" --out "$out" "$@"
+case $which in
+all | peers)
+    peers=$(scripts/venv.sh bench/peers/requirements.txt)
+    run peers "$peers" bench/quality/peer_quality.py --sae "$sae" --acts "$out/acts" --held-out "$out/acts-held-out" \
+        --text "$out/held-out.txt" --model demo/model --out "$out/peers" "$@"
+    ;;
+esac
 exit $status

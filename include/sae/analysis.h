@@ -47,12 +47,16 @@ typedef struct sae_eval_ce {
     double kl;             /* KL(clean ‖ spliced) */
     int64_t tokens;        /* targets counted */
 } sae_eval_ce;
-/* x_mean [d]: the mean ablation's value (sae_eval.x_mean). Positions that `rows` excludes (keep_first, exclude) keep
- * their clean activation in every run, and what is predicted there is not counted. SAE_E_SHAPE when the hook is of
- * another width than the SAE, SAE_E_ARG when no prediction could be counted. */
-SAE_API sae_status sae_evaluate_ce(const sae_model *model, const sae_lm *lm, const sae_contexts *contexts,
-                                   sae_hook hook, bool center_residual, const sae_source_config *rows,
-                                   const double *x_mean, sae_eval_ce *out, const sae_env *env, sae_error *err);
+/* All SAEs share the language model's runs: of each batch of contexts the clean, zeroed and mean runs are made once,
+ * and one with each SAE; what else is evaluated changes no bit of a result. Memory is bounded: of very many SAEs some
+ * are done at a time, and the clean run is repeated for each such group. results [n_models]. x_mean [d]: the mean
+ * ablation's value (sae_eval.x_mean). Positions that `rows` excludes (keep_first, exclude) keep their clean activation
+ * in every run, and what is predicted there is not counted. SAE_E_SHAPE when the hook is of another width than an SAE,
+ * SAE_E_ARG when no prediction could be counted. */
+SAE_API sae_status sae_evaluate_ce(const sae_model *const *models, size_t n_models, const sae_lm *lm,
+                                   const sae_contexts *contexts, sae_hook hook, bool center_residual,
+                                   const sae_source_config *rows, const double *x_mean, sae_eval_ce *results,
+                                   const sae_env *env, sae_error *err);
 
 #ifdef __cplusplus
 }

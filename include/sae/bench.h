@@ -21,10 +21,11 @@ typedef struct sae_bench_data {
 
 typedef struct sae_bench_case {
     sae_arch arch;
-    int64_t n, batch, k;
-    int64_t warm_steps; /* training steps of a quarter batch before measuring, so that weights are trained ones */
-    int64_t repeats;    /* measured steps; medians are given */
-    const double *dead; /* [n_dead] shares of latents held dead while measuring, 0 … 1: one measurement each */
+    int64_t n, batch, k; /* relu and jumprelu: k is the L0 asked for */
+    bool dense;          /* relu and jumprelu: nothing asked for, so that most latents stay active */
+    int64_t warm_steps;  /* training steps of a quarter batch before measuring, so that weights are trained ones */
+    int64_t repeats;     /* measured steps; medians are given */
+    const double *dead;  /* [n_dead] shares of latents held dead while measuring, 0 … 1: one measurement each */
     size_t n_dead;
 } sae_bench_case;
 

@@ -36,6 +36,13 @@ typedef struct sae_option {
     const char *help;         /* one line, no full stop */
 } sae_option;
 
+/* A table of options and the struct that they are read into. */
+typedef struct sae_option_group {
+    const sae_option *options;
+    size_t count;
+    void *config;
+} sae_option_group;
+
 /* config.<option> = text, checked for type and bounds; a BOOL becomes true whatever the text.
  * SAE_E_ARG with the option, the value and what is allowed; always for FILES, whose list one text cannot
  * be. `text` must outlive config for strings. */

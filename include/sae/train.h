@@ -20,10 +20,10 @@ typedef enum sae_b_dec_init { SAE_B_DEC_MEAN, SAE_B_DEC_MEDIAN, SAE_B_DEC_ZERO }
  * SAE of the grid sees the same batches, and equals the SAE trained alone with the same options, bit for bit. */
 typedef struct sae_train_options {
     /* lists */
-    const char *arch;   /* names of sae_arch */
-    const char *width;  /* latents, n */
-    const char *k;      /* topk, batchtopk, matryoshka; NULL: l0, or 32 when no sparsity is given at all */
-    const char *l0;     /* mean active latents asked for: k of those three, a target for relu and jumprelu; NULL: none */
+    const char *arch;  /* names of sae_arch */
+    const char *width; /* latents, n */
+    const char *k;     /* topk, batchtopk, matryoshka; NULL: l0, or 32 when no sparsity is given at all */
+    const char *l0;    /* mean active latents asked for: k of those three, a target for relu and jumprelu; NULL: none */
     const char *lambda; /* relu, jumprelu: the weight of the sparsity term, instead of l0; NULL: none */
     const char *lr;
     const char *seed;
@@ -34,16 +34,16 @@ typedef struct sae_train_options {
     int input_scale; /* sae_input_scale */
     int64_t k_aux;
     double aux_alpha;
-    int aux_norm;        /* sae_aux_norm */
-    int64_t dead_tokens; /* 0: min(10,000,000, 10 % of the run) */
-    int theta;           /* sae_theta_rule */
+    int aux_norm;         /* sae_aux_norm */
+    int64_t dead_tokens;  /* 0: min(10,000,000, 10 % of the run) */
+    int theta;            /* sae_theta_rule */
     double lambda_warmup; /* share of the steps over which a given lambda rises */
     double warm_start;    /* jumprelu with l0: share of the steps trained as batchtopk before */
     double bandwidth;     /* jumprelu: ε over √E‖x‖² of the scaled input; 0: 0.001, with l0 0.02 */
     double theta_init;    /* jumprelu with lambda: first θ in the same unit */
     const char *prefixes; /* matryoshka: list of widths or shares of the width */
-    int b_dec_init;      /* sae_b_dec_init */
-    const char *init;    /* directory of an SAE to start from, or NULL */
+    int b_dec_init;       /* sae_b_dec_init */
+    const char *init;     /* directory of an SAE to start from, or NULL */
     /* the run */
     int64_t tokens; /* 0: one pass over the training rows */
     int64_t batch;
@@ -71,23 +71,38 @@ typedef struct sae_train_config {
     double lambda; /* relu, jumprelu without l0 */
     double lr;
     uint64_t seed;
-    int n_prefixes; /* matryoshka; else 0 */
+    int n_prefixes;                        /* matryoshka; else 0 */
     int32_t prefix_ends[SAE_MAX_PREFIXES]; /* ascending; the last is width */
-    sae_train_options shared; /* everything that is not a list */
-    char name[96];            /* "batchtopk-512-k8" ("-l0X" or "-lambdaX" of relu and jumprelu), with -lrX and -sN
-                                 when those are lists; "" for a single SAE */
+    sae_train_options shared;              /* everything that is not a list */
+    char name[96]; /* "batchtopk-512-k8" ("-l0X" or "-lambdaX" of relu and jumprelu), with -lrX and -sN
+                      when those are lists; "" for a single SAE */
 } sae_train_config;
 
 /* The grid of an option set, in the order arch, width, sparsity, lr, seed (last fastest). The sparsity of an SAE is k,
- * l0 or lambda, as its kind has it. SAE_E_ARG for an empty or repeated entry, k or l0 > width, a number out of bounds, a
- * kind without its sparsity, or prefixes that do not ascend to the width. *configs is freed with free(). */
+ * l0 or lambda, as its kind has it. SAE_E_ARG for an empty or repeated entry, k or l0 > width, a number out of bounds,
+ * a kind without its sparsity, or prefixes that do not ascend to the width. *configs is freed with free(). */
 SAE_API sae_status sae_train_grid(const sae_train_options *options, sae_train_config **configs, size_t *count,
                                   sae_error *err);
 
+/* ---- recipes --------------------------------------------------------------------------------------- */
+
+/* Options from a JSON file:
+ *     {"source": "…", "options": {NAME: VALUE, …}, "source_values": {NAME: VALUE, …}, "cites": {NAME: "…", …},
+ *      "differs": [{"name": "…", "value": …, "why": "…"}, …]}
+ * "options" are set in the groups; names as on the command line without the dashes; values as text as given there, or
+ * as numbers, true and false; lists also as arrays. The other entries tell people what the source says, where, and
+ * which of it the options do not express; only their form is checked. "source" and "options" are required. Options of
+ * type FILES and one called "recipe" are refused. SAE_E_FORMAT names the file and the key; some options may then be
+ * set. Texts that configs point to live until sae_recipe_free. */
+typedef struct sae_recipe sae_recipe;
+SAE_API sae_status sae_recipe_load(sae_recipe **out, const char *path, const sae_option_group *groups, size_t n_groups,
+                                   sae_error *err);
+SAE_API void sae_recipe_free(sae_recipe *recipe);
+
 /* ---- whole runs ----------------------------------------------------------------------------------- */
 
-/* The three inference thresholds of a BatchTopK or Matryoshka SAE and the mean L0 each gives on held-out rows (NaN where
- * there is none: no held-out rows, or TopK). */
+/* The three inference thresholds of a BatchTopK or Matryoshka SAE and the mean L0 each gives on held-out rows (NaN
+ * where there is none: no held-out rows, or TopK). */
 typedef struct sae_thetas {
     double calibrated, running, l0;
     double l0_calibrated, l0_running, l0_l0;
@@ -125,10 +140,10 @@ typedef struct sae_trainer sae_trainer;
 /* Parameters of one SAE in training (scaled space), borrowed from the trainer. theta: jumprelu, else NULL. */
 typedef struct sae_train_view {
     int64_t d, n;
-    float *W_enc, *b_enc, *W_dec, *b_dec, *theta;            /* [n, d], [n], [n, d], [d], [n] */
+    float *W_enc, *b_enc, *W_dec, *b_dec, *theta;           /* [n, d], [n], [n, d], [d], [n] */
     float *m_W_enc, *m_b_enc, *m_W_dec, *m_b_dec, *m_theta; /* Adam's first moments */
     float *v_W_enc, *v_b_enc, *v_W_dec, *v_b_dec, *v_theta; /* second moments */
-    int64_t *tokens_since_fired;                             /* [n] */
+    int64_t *tokens_since_fired;                            /* [n] */
 } sae_train_view;
 
 /* What one step of one SAE did. */

@@ -8,14 +8,15 @@
 #include <math.h>
 #include <string.h>
 
-enum { CLEAN, SPLICED, ZERO, MEAN, RUNS };
 enum { BATCH_TOKENS = 4096 };
+#define REPLACED_BYTES ((size_t)256 << 20) /* of activations that are replaced at a time, in all runs together */
 
+/* Replaces rows by the reconstructions of one SAE. */
 typedef struct splice {
     const sae_model *model;
     sae_coder *coder;
-    sae_codes *codes;
-    float *x; /* [block, d] the rows before they are overwritten: token scaling needs them to decode */
+    sae_codes *codes; /* shared by all SAEs, as x is: one replaces at a time */
+    float *x;         /* [block, d] the rows before they are overwritten: token scaling needs them to decode */
     int64_t d, block;
     const sae_env *env;
 } splice;
@@ -77,56 +78,156 @@ static sae_status check(const sae_model *model, const sae_lm *lm, sae_hook hook,
                     (long long)d, name, sae_lm_get_info(lm).name, (long long)width);
 }
 
-sae_status sae_evaluate_ce(const sae_model *model, const sae_lm *lm, const sae_contexts *contexts, sae_hook hook,
-                           bool center_residual, const sae_source_config *rows, const double *x_mean, sae_eval_ce *out,
+/* One evaluation: what all groups of SAEs share. */
+typedef struct evaluation {
+    const sae_lm *lm;
+    const sae_contexts *contexts;
+    sae_hook hook;
+    bool center_residual;
+    const sae_source_config *rows;
+    const sae_env *env;
+    int64_t d, batch; /* contexts per call */
+    size_t groups, group;
+    float *zeros, *mean; /* [d] */
+    uint8_t *keep;       /* [batch·ctx] */
+    sae_codes *codes;
+    float *x;
+    int64_t block;
+    size_t most;     /* SAEs in a group */
+    splice *splices; /* [most] */
+    sae_lm_run *runs;
+    double *losses, *kl; /* [most + 3] clean, the SAEs, and in the first group zero and mean */
+    double zero, mean_loss;
+    int64_t targets;
+} evaluation;
+
+static sae_status run_batches(evaluation *e, size_t n_runs, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    const sae_contexts *c = e->contexts;
+    memset(e->losses, 0, n_runs * sizeof *e->losses);
+    memset(e->kl, 0, n_runs * sizeof *e->kl);
+    e->targets = 0;
+    for (int64_t first = 0; first < c->count; first += e->batch) {
+        if (sae_should_stop(e->env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "the evaluation was stopped"));
+        int64_t count = c->count - first < e->batch ? c->count - first : e->batch;
+        const int32_t *tokens = c->tokens + first * c->ctx;
+        fill_keep(e->rows, tokens, count, c->ctx, e->keep);
+        SAE_TRY(sae_lm_losses(e->lm, tokens, count, c->ctx, e->hook, e->center_residual, e->keep, e->runs, n_runs,
+                              e->losses, e->kl, &e->targets, e->env, err));
+        double done = (double)(e->group * (size_t)c->count) + (double)(first + count);
+        sae_report_progress(e->env, "cross-entropy", "tokens", done * (double)c->ctx,
+                            (double)(e->groups * (size_t)c->count) * (double)c->ctx, NULL);
+    }
+    if (e->targets == 0)
+        status = sae_fail(err, SAE_E_ARG, "the text has no position whose prediction could be counted");
+done:
+    return status;
+}
+
+static sae_status evaluate_group(evaluation *e, const sae_model *const *models, size_t n, sae_eval_ce *results,
+                                 sae_error *err)
+{
+    sae_status status = SAE_OK;
+    ablation zero = {e->zeros, e->d}, mean = {e->mean, e->d};
+    size_t n_runs = 1;
+    e->runs[0] = (sae_lm_run){NULL, NULL};
+    for (size_t i = 0; i < n; i++) {
+        splice *s = &e->splices[i];
+        *s = (splice){.model = models[i], .codes = e->codes, .x = e->x, .d = e->d, .block = e->block, .env = e->env};
+        SAE_TRY(sae_coder_new(&s->coder, models[i], e->block, e->env, err));
+        e->runs[n_runs++] = (sae_lm_run){splice_rows, s};
+    }
+    if (e->group == 0) {
+        e->runs[n_runs++] = (sae_lm_run){ablate_rows, &zero};
+        e->runs[n_runs++] = (sae_lm_run){ablate_rows, &mean};
+    }
+    SAE_TRY(run_batches(e, n_runs, err));
+    for (size_t r = 0; r < n_runs; r++) e->losses[r] /= (double)e->targets;
+    if (e->group == 0) {
+        e->zero = e->losses[n + 1];
+        e->mean_loss = e->losses[n + 2];
+    }
+    for (size_t i = 0; i < n; i++) {
+        double clean = e->losses[0], spliced = e->losses[1 + i];
+        results[i] = (sae_eval_ce){.clean = clean,
+                                   .spliced = spliced,
+                                   .zero = e->zero,
+                                   .mean = e->mean_loss,
+                                   .recovered = recovered(e->zero, spliced, clean),
+                                   .recovered_mean = recovered(e->mean_loss, spliced, clean),
+                                   .kl = e->kl[1 + i] / (double)e->targets,
+                                   .tokens = e->targets};
+    }
+done:
+    for (size_t i = 0; i < n; i++) {
+        sae_coder_free(e->splices[i].coder);
+        e->splices[i] = (splice){0};
+    }
+    return status;
+}
+
+static sae_status prepare(evaluation *e, const sae_model *const *models, size_t n_models, const double *x_mean,
+                          sae_error *err)
+{
+    sae_status status = SAE_OK;
+    e->d = sae_hook_width(e->lm, e->hook);
+    e->block = INT64_MAX;
+    for (size_t i = 0; i < n_models; i++) {
+        SAE_TRY(check(models[i], e->lm, e->hook, err));
+        int64_t rows = sae_coder_rows(models[i]);
+        if (rows < e->block) e->block = rows;
+    }
+    const int64_t ctx = e->contexts->ctx;
+    e->batch = ctx < BATCH_TOKENS ? BATCH_TOKENS / ctx : 1;
+    e->most = REPLACED_BYTES / ((size_t)(e->batch * ctx * e->d) * sizeof(float));
+    if (e->most < 1) e->most = 1;
+    if (e->most > n_models) e->most = n_models;
+    e->groups = (n_models + e->most - 1) / e->most;
+    e->zeros = sae_calloc((size_t)e->d, sizeof *e->zeros);
+    e->mean = sae_alloc((size_t)e->d, sizeof *e->mean);
+    e->keep = sae_alloc((size_t)(e->batch * ctx), 1);
+    e->codes = sae_codes_new();
+    e->x = sae_alloc((size_t)e->block, (size_t)e->d * sizeof *e->x);
+    e->splices = sae_calloc(e->most, sizeof *e->splices);
+    e->runs = sae_calloc(e->most + 3, sizeof *e->runs);
+    e->losses = sae_calloc(e->most + 3, sizeof *e->losses);
+    e->kl = sae_calloc(e->most + 3, sizeof *e->kl);
+    if (!e->zeros || !e->mean || !e->keep || !e->codes || !e->x || !e->splices || !e->runs || !e->losses || !e->kl)
+        SAE_TRY(sae_fail_memory(err, "activations to splice in", (size_t)(e->block * e->d) * sizeof *e->x));
+    for (int64_t j = 0; j < e->d; j++) e->mean[j] = (float)x_mean[j];
+done:
+    return status;
+}
+
+static void evaluation_clear(evaluation *e)
+{
+    sae_free(e->zeros);
+    sae_free(e->mean);
+    sae_free(e->keep);
+    sae_codes_free(e->codes);
+    sae_free(e->x);
+    sae_free(e->splices);
+    sae_free(e->runs);
+    sae_free(e->losses);
+    sae_free(e->kl);
+}
+
+sae_status sae_evaluate_ce(const sae_model *const *models, size_t n_models, const sae_lm *lm,
+                           const sae_contexts *contexts, sae_hook hook, bool center_residual,
+                           const sae_source_config *rows, const double *x_mean, sae_eval_ce *results,
                            const sae_env *env, sae_error *err)
 {
     sae_status status;
-    int64_t d = sae_model_get_info(model)->d, ctx = contexts->ctx;
-    int64_t batch = ctx < BATCH_TOKENS ? BATCH_TOKENS / ctx : 1, targets = 0;
-    splice s = {.model = model, .d = d, .block = sae_coder_rows(model), .env = env};
-    float *constants = NULL;
-    uint8_t *keep = NULL;
-    double losses[RUNS] = {0}, kl[RUNS] = {0};
-    SAE_TRY(check(model, lm, hook, err));
-    constants = sae_calloc((size_t)d * 2, sizeof *constants);
-    keep = sae_alloc((size_t)(batch * ctx), 1);
-    s.codes = sae_codes_new();
-    s.x = sae_alloc((size_t)(s.block * d), sizeof *s.x);
-    if (!constants || !keep || !s.codes || !s.x)
-        SAE_TRY(sae_fail_memory(err, "activations to splice in", (size_t)(s.block * d) * sizeof *s.x));
-    SAE_TRY(sae_coder_new(&s.coder, model, s.block, env, err));
-    for (int64_t j = 0; j < d; j++) constants[d + j] = (float)x_mean[j];
-    ablation zero = {constants, d}, mean = {constants + d, d};
-    const sae_lm_run runs[RUNS] = {[CLEAN] = {NULL, NULL},
-                                   [SPLICED] = {splice_rows, &s},
-                                   [ZERO] = {ablate_rows, &zero},
-                                   [MEAN] = {ablate_rows, &mean}};
-    for (int64_t first = 0; first < contexts->count; first += batch) {
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "the evaluation was stopped"));
-        int64_t count = contexts->count - first < batch ? contexts->count - first : batch;
-        const int32_t *tokens = contexts->tokens + first * ctx;
-        fill_keep(rows, tokens, count, ctx, keep);
-        SAE_TRY(sae_lm_losses(lm, tokens, count, ctx, hook, center_residual, keep, runs, RUNS, losses, kl, &targets,
-                              env, err));
-        sae_report_progress(env, "cross-entropy", "tokens", (double)((first + count) * ctx),
-                            (double)(contexts->count * ctx), NULL);
+    evaluation e = {
+        .lm = lm, .contexts = contexts, .hook = hook, .center_residual = center_residual, .rows = rows, .env = env};
+    if (n_models == 0) return sae_fail(err, SAE_E_ARG, "no SAE was given to evaluate");
+    SAE_TRY(prepare(&e, models, n_models, x_mean, err));
+    for (; e.group < e.groups; e.group++) {
+        size_t first = e.group * e.most, left = n_models - first;
+        SAE_TRY(evaluate_group(&e, models + first, left < e.most ? left : e.most, results + first, err));
     }
-    if (targets == 0) SAE_TRY(sae_fail(err, SAE_E_ARG, "the text has no position whose prediction could be counted"));
-    for (int r = 0; r < RUNS; r++) losses[r] /= (double)targets;
-    *out = (sae_eval_ce){.clean = losses[CLEAN],
-                         .spliced = losses[SPLICED],
-                         .zero = losses[ZERO],
-                         .mean = losses[MEAN],
-                         .recovered = recovered(losses[ZERO], losses[SPLICED], losses[CLEAN]),
-                         .recovered_mean = recovered(losses[MEAN], losses[SPLICED], losses[CLEAN]),
-                         .kl = kl[SPLICED] / (double)targets,
-                         .tokens = targets};
 done:
-    sae_coder_free(s.coder);
-    sae_codes_free(s.codes);
-    sae_free(s.x);
-    sae_free(constants);
-    sae_free(keep);
+    evaluation_clear(&e);
     return status;
 }

@@ -53,7 +53,12 @@ static sae_status make_trainer(const sae_bench_case *c, int64_t d, int64_t batch
     snprintf(k, sizeof k, "%lld", (long long)c->k);
     o.arch = sae_arch_name(c->arch);
     o.width = width;
-    o.k = k;
+    bool thresholds = c->arch == SAE_ARCH_RELU || c->arch == SAE_ARCH_JUMPRELU;
+    if (thresholds && c->dense)
+        o.lambda = "0";
+    else
+        o.l0 = k;
+    o.warm_start = 0;
     o.lr = "1e-3";
     o.decay = 0;
     o.input_scale = SAE_SCALE_NONE;   /* the rows are brought to ‖x‖ ≈ √d beforehand */

@@ -15,10 +15,10 @@ void sae_residual(const sae_codes *codes, const int32_t *subset, int64_t n_subse
 
 #define SAE_MOST_PREFIXES 32
 
-/* The same for a Matryoshka dictionary, whose prefix g (at most SAE_MOST_PREFIXES of them) has the latents below ends[g] (ascending; the last is n): in one
- * walk along each row's codes, with e_g the residual of prefix g,
- *   e [n_prefixes, rows, d]: slice g = Σ_{h ≥ g} e_h (the last slice: the residual of the whole dictionary),
- *   slope[j] = (slice of the first prefix that holds the latent)_b·W_dec,i,   row_square[g·rows + b] = ‖e_g,b‖². */
+/* The same for a Matryoshka dictionary, whose prefix g (at most SAE_MOST_PREFIXES of them) has the latents below
+ * ends[g] (ascending; the last is n): in one walk along each row's codes, with e_g the residual of prefix g, e
+ * [n_prefixes, rows, d]: slice g = Σ_{h ≥ g} e_h (the last slice: the residual of the whole dictionary), slope[j] =
+ * (slice of the first prefix that holds the latent)_b·W_dec,i,   row_square[g·rows + b] = ‖e_g,b‖². */
 void sae_residual_prefixes(const sae_codes *codes, const int32_t *ends, int n_prefixes, const float *target,
                            const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads);
 
@@ -31,11 +31,11 @@ void sae_column_sums(const float *e, int64_t rows, int64_t d, double *scratch, d
 /* Codes regrouped by latent: latent i has entries offsets[i] … offsets[i + 1] − 1, rows ascending. */
 typedef struct sae_by_latent {
     int64_t max_n, capacity; /* room: latents, entries */
-    int64_t *offsets; /* [max_n + 1] */
-    int32_t *row;     /* [capacity] */
-    float *f;         /* [capacity] activation */
-    float *slope;     /* [capacity] from sae_residual */
-    int32_t *scratch; /* [SAE_SEGMENTS, max_n] */
+    int64_t *offsets;        /* [max_n + 1] */
+    int32_t *row;            /* [capacity] */
+    float *f;                /* [capacity] activation */
+    float *slope;            /* [capacity] from sae_residual */
+    int32_t *scratch;        /* [SAE_SEGMENTS, max_n] */
 } sae_by_latent;
 
 #define SAE_SEGMENTS 8 /* rows are counted and placed in this many fixed segments, in parallel */
@@ -87,7 +87,7 @@ typedef struct sae_update {
     sae_update_term terms[2];
     int n_terms;
     const sae_dense_gradient *dense; /* NULL: none */
-    float *W_enc, *b_enc, *W_dec; /* parameters, updated */
+    float *W_enc, *b_enc, *W_dec;    /* parameters, updated */
     float *m_W_enc, *m_b_enc, *m_W_dec;
     float *v_W_enc, *v_b_enc, *v_W_dec;
     float *w_norm; /* [n] bounds of ‖W_enc,i‖, refreshed */

@@ -1,38 +1,27 @@
 /* A comparison as CSV, for figures made elsewhere. */
 #include <sae/compare.h>
 
-#include "base/error.h"
-#include "base/file.h"
-
-#include <math.h>
-
-/* Write errors stay in the stream and are found when the file is committed. */
-static sae_status finish(sae_output *out, sae_error *err)
-{
-    return ferror(out->stream) ? sae_fail_errno(err, "cannot write %s", out->path) : sae_output_commit(out, err);
-}
+#include "report/csv.h"
+#include "report/draft.h"
 
 sae_status sae_comparison_write_histogram(const sae_comparison *c, const char *path, sae_error *err)
 {
-    sae_status status;
-    sae_output out = {0};
-    SAE_TRY(sae_output_open(&out, path, err));
-    fprintf(out.stream, "lower,upper,large_in_small,small_in_large,random,random_cov\n");
+    sae_draft draft;
+    sae_status status = sae_draft_open(&draft, "a histogram", err);
+    if (status != SAE_OK) return status;
+    fprintf(draft.stream, "lower,upper,large_in_small,small_in_large,random,random_cov\n");
     for (int b = 0; b < SAE_COS_BINS; b++) {
         double lower = -1 + b * (2.0 / SAE_COS_BINS), upper = -1 + (b + 1) * (2.0 / SAE_COS_BINS);
-        fprintf(out.stream, "%.2f,%.2f,%lld,%lld,%lld,%lld\n", lower, upper, (long long)c->hist_large_in_small[b],
+        fprintf(draft.stream, "%.2f,%.2f,%lld,%lld,%lld,%lld\n", lower, upper, (long long)c->hist_large_in_small[b],
                 (long long)c->hist_small_in_large[b], (long long)c->hist_random[b], (long long)c->hist_random_cov[b]);
     }
-    status = finish(&out, err);
-done:
-    sae_output_abort(&out);
-    return status;
+    return sae_draft_save(&draft, path, err);
 }
 
 static void field(FILE *stream, double value)
 {
     fputc(',', stream);
-    if (!isnan(value)) fprintf(stream, "%.9g", value);
+    sae_csv_real(stream, value);
 }
 
 static void split_fields(FILE *stream, const sae_split *split)
@@ -44,22 +33,19 @@ static void split_fields(FILE *stream, const sae_split *split)
 
 sae_status sae_comparison_write_latents(const sae_comparison *c, const char *path, sae_error *err)
 {
-    sae_status status;
-    sae_output out = {0};
-    SAE_TRY(sae_output_open(&out, path, err));
-    fprintf(out.stream, "latent,max_cos,nearest,novel,n_active,act_cos,pearson,large_inactive,large_active,"
-                        "large_difference,small_inactive,small_active,small_difference\n");
+    sae_draft draft;
+    sae_status status = sae_draft_open(&draft, "a table of latents", err);
+    if (status != SAE_OK) return status;
+    fprintf(draft.stream, "latent,max_cos,nearest,novel,n_active,act_cos,pearson,large_inactive,large_active,"
+                          "large_difference,small_inactive,small_active,small_difference\n");
     for (int64_t i = 0; i < c->n_large; i++) {
-        fprintf(out.stream, "%lld,%.9g,%d,%d,%lld", (long long)i, c->large_in_small[i], c->argmax[i],
+        fprintf(draft.stream, "%lld,%.9g,%d,%d,%lld", (long long)i, c->large_in_small[i], c->argmax[i],
                 c->large_in_small[i] < c->threshold, (long long)c->n_active[i]);
-        field(out.stream, c->act_cos[i]);
-        field(out.stream, c->pearson[i]);
-        split_fields(out.stream, &c->large[i]);
-        split_fields(out.stream, &c->small[i]);
-        fputc('\n', out.stream);
+        field(draft.stream, c->act_cos[i]);
+        field(draft.stream, c->pearson[i]);
+        split_fields(draft.stream, &c->large[i]);
+        split_fields(draft.stream, &c->small[i]);
+        fputc('\n', draft.stream);
     }
-    status = finish(&out, err);
-done:
-    sae_output_abort(&out);
-    return status;
+    return sae_draft_save(&draft, path, err);
 }

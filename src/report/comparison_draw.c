@@ -1,10 +1,7 @@
 /* The histograms of maximum cosines as text for a terminal. */
 #include <sae/compare.h>
 
-#include "base/error.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "report/draft.h"
 
 enum {
     STEP = 2, /* bins of 0.02 per line */
@@ -70,22 +67,17 @@ static void summary(char *out, size_t size, int64_t below, int64_t n)
 
 sae_status sae_comparison_draw(const sae_comparison *c, int columns, char **text, sae_error *err)
 {
-    char *drawn = NULL, large[64], small[64];
-    size_t length;
+    char large[64], small[64];
+    sae_draft draft;
+    sae_status status = sae_draft_open(&draft, "a histogram", err);
+    if (status != SAE_OK) return status;
     if (columns < MIN_COLUMNS) columns = MIN_COLUMNS;
     int width = (columns - LABEL - 2 * COUNT) / 2, side = width + COUNT;
-    FILE *out = open_memstream(&drawn, &length);
-    if (!out) return sae_fail_memory(err, "a histogram", 0);
+    FILE *out = draft.stream;
     fprintf(out, "%*s%-*s%s\n", LABEL, "max cosine  ", side, "large in small", "small in large");
     draw_lines(out, c, width);
     summary(large, sizeof large, c->novel, c->n_large);
     summary(small, sizeof small, c->small_below, c->n_small);
     fprintf(out, "  below %5.2f  %-*s%s\n", c->threshold, side, large, small);
-    bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed) {
-        free(drawn);
-        return sae_fail_memory(err, "a histogram", length);
-    }
-    *text = drawn;
-    return SAE_OK;
+    return sae_draft_take(&draft, text, err);
 }

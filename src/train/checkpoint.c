@@ -368,3 +368,14 @@ done:
     sae_free(states);
     return status;
 }
+
+void sae_run_leave_nothing(const sae_run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        char *states = sae_path_join(run->dirs[i], "checkpoint");
+        if (states) rmdir(states);
+        sae_free(states);
+        rmdir(run->dirs[i]);
+    }
+    rmdir(run->out);
+}

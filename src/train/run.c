@@ -114,6 +114,7 @@ static sae_status begin(sae_run *run, sae_train_result *result, sae_error *err)
     }
     status = sae_run_open_logs(run, err);
 done:
+    if (status != SAE_OK) sae_run_leave_nothing(run);
     sae_model_free(init);
     return status;
 }

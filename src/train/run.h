@@ -28,6 +28,8 @@ sae_status sae_run_start(sae_run *run, const sae_model *init, sae_error *err);
 
 /* Directories and, unless resuming, the refusal or removal of an earlier run. */
 sae_status sae_run_prepare_output(sae_run *run, sae_error *err);
+/* After a failure before the first step: removes the directories that were made, as far as they are empty. */
+void sae_run_leave_nothing(const sae_run *run);
 /* Whole or not at all: every SAE's state at the trainer's step, then run.json; older states are removed. */
 sae_status sae_run_save(sae_run *run, sae_error *err);
 /* Loads the state that run.json names and cuts the metrics files back to it. SAE_E_ARG when options or data differ

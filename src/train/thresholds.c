@@ -178,7 +178,8 @@ sae_status sae_thresholds_forward(sae_trainer *w, sae_training *t, const float *
 {
     double rows = (double)w->batch, active = 0, f = 0, square = 0;
     float bandwidth = t->p.theta ? (float)sae_training_bandwidth(t) : 0;
-    m->dense = sae_config_may_be_dense(&t->config) && t->last_l0 * SAE_DENSE_SHARE > (double)t->n;
+    bool known = t->config.l0 == 0 || t->p.theta || t->control.lambda >= 0; /* λ is first read off codes */
+    m->dense = known && sae_config_may_be_dense(&t->config) && t->last_l0 * SAE_DENSE_SHARE > (double)t->n;
     if (m->dense) {
         sae_dense_step step = {
             .rows = w->batch,

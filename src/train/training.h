@@ -92,9 +92,9 @@ struct sae_trainer {
     sae_encoder *encoder;
     sae_codes *codes, *aux_codes;
     sae_by_latent by_latent, aux_by_latent;
-    float *c;         /* [batch, d]; the last SAE works in the batch itself */
-    float *e;         /* [prefixes, batch, d] residual; its last slice is that of the whole dictionary */
-    float *e_aux;     /* [batch, d] */
+    float *c;     /* [batch, d]; the last SAE works in the batch itself */
+    float *e;     /* [prefixes, batch, d] residual; its last slice is that of the whole dictionary */
+    float *e_aux; /* [batch, d] */
     float *slope, *aux_slope, *near_slope;
     int64_t slope_capacity, near_capacity;
     double *row_square; /* [prefixes, batch] */

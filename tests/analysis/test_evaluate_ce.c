@@ -99,7 +99,8 @@ static sae_eval_ce evaluate(const bench *b, sae_model *model, bool centred, cons
 {
     sae_error err;
     sae_eval_ce ce;
-    assert_ok(sae_evaluate_ce(model, b->lm, &b->contexts, b->hook, centred, &b->rows, b->x_mean, &ce, env, &err));
+    assert_ok(sae_evaluate_ce((const sae_model *const *)&model, 1, b->lm, &b->contexts, b->hook, centred, &b->rows,
+                              b->x_mean, &ce, env, &err));
     sae_model_free(model);
     return ce;
 }
@@ -143,6 +144,23 @@ static void threads_do_not_matter(void **state)
     assert_memory_equal(&one, &three, sizeof one);
 }
 
+/* Each SAE of several has the bits that it has alone. */
+static void together(void **state)
+{
+    sae_error err;
+    const bench *b = *state;
+    for (int centred = 0; centred < 2; centred++) {
+        sae_model *models[] = {identity(b->d, SAE_INPUT_TOKEN), constant(b->d, NULL), constant(b->d, b->x_mean)};
+        sae_eval_ce all[3];
+        assert_ok(sae_evaluate_ce((const sae_model *const *)models, 3, b->lm, &b->contexts, b->hook, centred, &b->rows,
+                                  b->x_mean, all, NULL, &err));
+        for (int i = 0; i < 3; i++) {
+            sae_eval_ce alone = evaluate(b, models[i], centred, NULL);
+            assert_memory_equal(&alone, &all[i], sizeof alone);
+        }
+    }
+}
+
 /* Excluded positions keep their activation and their predictions are not counted. */
 static void exclusions(void **state)
 {
@@ -167,16 +185,20 @@ static void refused(void **state)
     bench b = **(bench **)state;
     sae_eval_ce ce;
     sae_model *narrow = constant(b.d - 1, NULL), *model = constant(b.d, NULL);
-    assert_int_equal(sae_evaluate_ce(narrow, b.lm, &b.contexts, b.hook, false, &b.rows, b.x_mean, &ce, NULL, &err),
+    assert_int_equal(sae_evaluate_ce((const sae_model *const *)&narrow, 1, b.lm, &b.contexts, b.hook, false, &b.rows,
+                                     b.x_mean, &ce, NULL, &err),
                      SAE_E_SHAPE);
     assert_contains(err.message, "blocks.4.hook_resid_pre");
     assert_contains(err.message, "255");
     volatile sig_atomic_t stop = 1;
-    assert_int_equal(sae_evaluate_ce(model, b.lm, &b.contexts, b.hook, false, &b.rows, b.x_mean, &ce,
-                                     &(sae_env){.stop = &stop}, &err),
+    assert_int_equal(sae_evaluate_ce((const sae_model *const *)&model, 1, b.lm, &b.contexts, b.hook, false, &b.rows,
+                                     b.x_mean, &ce, &(sae_env){.stop = &stop}, &err),
                      SAE_E_INTERRUPTED);
     b.contexts.ctx = 2; /* a first position that is skipped, and a last that predicts nothing */
-    assert_int_equal(sae_evaluate_ce(model, b.lm, &b.contexts, b.hook, false, &b.rows, b.x_mean, &ce, NULL, &err),
+    assert_int_equal(sae_evaluate_ce((const sae_model *const *)&model, 1, b.lm, &b.contexts, b.hook, false, &b.rows,
+                                     b.x_mean, &ce, NULL, &err),
+                     SAE_E_ARG);
+    assert_int_equal(sae_evaluate_ce(NULL, 0, b.lm, &b.contexts, b.hook, false, &b.rows, b.x_mean, &ce, NULL, &err),
                      SAE_E_ARG);
     sae_model_free(narrow);
     sae_model_free(model);
@@ -185,8 +207,8 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(perfect),    cmocka_unit_test(ablations), cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(exclusions), cmocka_unit_test(refused),
+        cmocka_unit_test(perfect),  cmocka_unit_test(ablations),  cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(together), cmocka_unit_test(exclusions), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -10,7 +10,7 @@ works cmake --install "$build" --prefix "$prefix"
 lib=$(dirname "$(find "$prefix" -name libsae.a)")
 checks=$((checks + 1))
 for file in bin/sae include/sae/train.h share/man/man1/sae.1 share/bash-completion/completions/sae \
-    share/zsh/site-functions/_sae share/fish/vendor_completions.d/sae.fish; do
+    share/zsh/site-functions/_sae share/fish/vendor_completions.d/sae.fish share/sae/recipes/gpt2-topk.json; do
     [ -s "$prefix/$file" ] || fail "$file was not installed"
 done
 works "$prefix/bin/sae" --version

@@ -287,10 +287,8 @@ static void gathering(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(against_reference),
-        cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(prefixes),
-        cmocka_unit_test(ranges_do_not_matter),
+        cmocka_unit_test(against_reference), cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(prefixes),          cmocka_unit_test(ranges_do_not_matter),
         cmocka_unit_test(gathering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

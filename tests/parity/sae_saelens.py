@@ -25,9 +25,12 @@ from sae_lens.saes.sae import SAEMetadata  # noqa: E402
 from sae_lens.saes.standard_sae import StandardSAE, StandardSAEConfig  # noqa: E402
 from sae_lens.saes.topk_sae import TopKSAE, TopKSAEConfig  # noqa: E402
 from sae_library import (  # noqa: E402
-    BATCHTOPK, D, JUMPRELU, K, N, RELU, TOLERANCE, TOPK, Info, Model, clear_rows, open_sae_library, random_weights,
+    BATCHTOPK, D, JUMPRELU, K, MATRYOSHKA, N, RELU, TOLERANCE, TOPK, Info, Model, clear_rows, open_sae_library, random_weights,
 )
 
+
+
+TRAINING_NAMES = ["standard", "topk", "batchtopk", "jumprelu", "matryoshka_batchtopk"]
 
 
 def saelens_run(sae, x):
@@ -48,11 +51,11 @@ def compare(tally, name, ours, theirs, x):
 def ours_to_saelens(tally, lib, folder):
     cases = [("topk", TOPK, 0, True), ("jumprelu", JUMPRELU, 0, True), ("batchtopk", BATCHTOPK, 0, True), ("relu", RELU, 0, True),
              ("topk with token scaling", TOPK, 1, True), ("jumprelu with token scaling", JUMPRELU, 1, True),
-             ("jumprelu without centring", JUMPRELU, 0, False)]
+             ("jumprelu without centring", JUMPRELU, 0, False), ("matryoshka", MATRYOSHKA, 0, True)]
     for number, (name, arch, token, subtract) in enumerate(cases):
         rng = np.random.default_rng(100 + number)
         w = random_weights(rng, norms=number % 2 == 1)
-        if arch == BATCHTOPK:
+        if arch in (BATCHTOPK, MATRYOSHKA):
             w["threshold"][:] = 1.7
         if arch == RELU:
             w["threshold"][:] = 0
@@ -76,7 +79,7 @@ def ours_to_saelens(tally, lib, folder):
             metadata.model_name == "demo-lm" and metadata.hook_name == "blocks.4.hook_resid_pre" and metadata.context_size == 128
             and metadata.prepend_bos is True and metadata.sae_lens_version == "6.0.0"
             and metadata.model_from_pretrained_kwargs == {"center_writing_weights": number % 2 == 0}
-            and metadata.training_architecture == ["standard", "topk", "batchtopk", "jumprelu"][arch]
+            and metadata.training_architecture == TRAINING_NAMES[arch]
             and (metadata.training_architecture_details or {}).get("k") == (info.k or None),
         )
         tally.line(

@@ -338,6 +338,12 @@ static void refusals(void **state)
         assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
         if (!strstr(err.message, sparsity[i].says)) fail_msg("\"%s\" does not say %s", err.message, sparsity[i].says);
     }
+    o = small_options(); /* found out when output is already prepared */
+    o.b_dec_init = SAE_B_DEC_MEDIAN;
+    stopper at_once = {1, 1};
+    sae_env stopped = {.stop = &at_once.stop};
+    assert_int_equal(train_with(f, &o, "bad", &stopped, NULL, &err), SAE_E_INTERRUPTED);
+    assert_false(sae_file_exists(in_dir(f, "bad")));
     o = small_options();
     o.batch = 1 << 20;
     assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
