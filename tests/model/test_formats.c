@@ -32,6 +32,7 @@ static const expectation cases[] = {
     {"gemma_scope", SAE_FORMAT_NPZ, SAE_ARCH_JUMPRELU, 0, "", "", 0},
     {"gemma_scope_deflated", SAE_FORMAT_NPZ, SAE_ARCH_JUMPRELU, 0, "", "", 0},
     {"openai_topk.pt", SAE_FORMAT_OPENAI, SAE_ARCH_TOPK, 3, "", "", 0},
+    {"openai_old.pt", SAE_FORMAT_OPENAI, SAE_ARCH_RELU, 0, "", "", 0},
     {"openai_relu.pt", SAE_FORMAT_OPENAI, SAE_ARCH_RELU, 0, "", "", 0},
     {"btk_vanilla", SAE_FORMAT_BATCHTOPK, SAE_ARCH_RELU, 0, gpt2, pre, 0},
     {"btk_topk", SAE_FORMAT_BATCHTOPK, SAE_ARCH_TOPK, 3, gpt2, pre, 0},
@@ -231,7 +232,7 @@ static void to_every_format(void **state)
         }
         sae_model_free(model);
     }
-    assert_int_equal(written, 53);
+    assert_int_equal(written, 56);
 }
 
 /* Writing is a function of the SAE alone, replaces what is there, and a file name is taken for an npz. */
