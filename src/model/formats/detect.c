@@ -159,6 +159,13 @@ static sae_status identify(place *at, const sae_tensor_file *file, sae_error *er
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
+sae_status sae_source_need_config(const sae_source *source, const char *name, sae_error *err)
+{
+    if (source->config) return SAE_OK;
+    return sae_fail(err, SAE_E_IO, "%s has no %s beside it, which says what it is", sae_tensor_file_path(source->file),
+                    name);
+}
+
 sae_status sae_source_theta(sae_source *source, double in_file, const char *why, double *out, sae_error *err)
 {
     const char *path = sae_tensor_file_path(source->file);

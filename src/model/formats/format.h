@@ -25,6 +25,8 @@ typedef struct sae_format_entry {
 extern const sae_format_entry sae_format_saelens, sae_format_sparsify, sae_format_dictionary_learning, sae_format_npz,
     sae_format_openai, sae_format_batchtopk;
 
+/* SAE_E_IO when there is no description, which is called `name`. */
+sae_status sae_source_need_config(const sae_source *source, const char *name, sae_error *err);
 /* θ of all latents: `in_file` (NAN: the file has none), or the caller's. SAE_E_FORMAT when there is neither, for the
  * reason `why`; SAE_E_VALUE when the file's is negative; SAE_E_ARG when there are both. */
 sae_status sae_source_theta(sae_source *source, double in_file, const char *why, double *out, sae_error *err);
