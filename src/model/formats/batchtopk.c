@@ -2,7 +2,6 @@
  * but only vanilla and jumprelu use it; only jumprelu does not centre its inputs. */
 #include "model/formats/format.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "model/formats/config.h"

@@ -1,7 +1,6 @@
 /* dictionary_learning: config.json and ae.pt, a state dict of one of seven classes. */
 #include "model/formats/dictionary_learning.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "model/fold.h"
