@@ -144,7 +144,7 @@ static const cli_note examples[] = {
 static const cli_note json_keys[] = {
     {"sae, out", "IN and OUT"},
     {"from, to", "the formats: saelens, sparsify, dictionary_learning, npz; from also openai and batchtopk"},
-    {"arch, d, n", "relu, topk, batchtopk or jumprelu; numbers per token; latents"},
+    {"arch, d, n", "relu, topk, batchtopk, jumprelu or matryoshka; numbers per token; latents"},
     {"k, theta", "active latents and threshold of all latents; null where there is none"},
 };
 

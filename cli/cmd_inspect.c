@@ -118,6 +118,8 @@ static void say_value(report *r, const sae_value *value)
             cli_fact(&r->facts, value->name, value->text, "");
         else if (value->type == SAE_VALUE_BOOL)
             cli_fact(&r->facts, value->name, value->integer ? "true" : "false", "");
+        else if (value->type == SAE_VALUE_INT)
+            cli_fact_count(&r->facts, value->name, value->integer, "");
         else
             cli_fact_number(&r->facts, value->name, value->real, 9, "");
         return;

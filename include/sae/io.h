@@ -69,7 +69,7 @@ typedef struct sae_value {
     sae_value_type type;
     int64_t integer;  /* BOOL, INT */
     double real;      /* REAL; also set for BOOL and INT */
-    const char *text; /* TEXT */
+    const char *text; /* TEXT; of a state dict: printable ASCII, cut to 511 characters */
 } sae_value;
 
 typedef struct sae_tensor_file sae_tensor_file;

@@ -11,11 +11,16 @@
 
 enum { MAX_ARRAYS = 16, MAX_NAME = 128 };
 
-sae_array sae_array_f32(const char *name, const float *data, int64_t rows, int64_t cols, bool transposed)
+sae_tensor sae_tensor_f32(const char *name, const float *data, int64_t rows, int64_t cols)
 {
     sae_tensor t = {.name = name, .dtype = SAE_DTYPE_F32, .rank = cols ? 2 : 1, .shape = {rows, cols}, .data = data};
     t.bytes = (size_t)(rows * (cols ? cols : 1)) * sizeof(float);
-    return (sae_array){t, transposed};
+    return t;
+}
+
+sae_array sae_array_f32(const char *name, const float *data, int64_t rows, int64_t cols, bool transposed)
+{
+    return (sae_array){sae_tensor_f32(name, data, rows, cols), transposed};
 }
 
 sae_array sae_array_scalar(const char *name, sae_dtype dtype, const void *value)

@@ -11,6 +11,8 @@ typedef struct sae_array {
     bool transposed;
 } sae_array;
 
+/* A float32 tensor [rows, cols], or [rows] when cols is 0. */
+sae_tensor sae_tensor_f32(const char *name, const float *data, int64_t rows, int64_t cols);
 /* A float32 array [rows, cols], or [rows] when cols is 0. */
 sae_array sae_array_f32(const char *name, const float *data, int64_t rows, int64_t cols, bool transposed);
 /* A tensor without dimensions. `value` is borrowed. */

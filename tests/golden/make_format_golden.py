@@ -196,6 +196,12 @@ def make_openai(rng, expect):
         values |= {"activation": activation, "activation_state_dict": OrderedDict(state)}
         torch_file(FOLDER / f"{name}.pt", values)
         expect(f"{name}.pt", w, rule="topk" if state else "relu", token=bool(state))
+    del values["activation"], values["activation_state_dict"]
+    torch_file(FOLDER / "openai_old.pt", values)  # without an activation, which stands for ReLU
+    expect("openai_old.pt", w)
+    for name, activation, state in (("no_k", "TopK", {"postact_fn": "ReLU"}), ("large_k", "TopK", {"k": N + 1, "postact_fn": "ReLU"}),
+                                    ("identity_after", "TopK", {"k": K, "postact_fn": "Identity"}), ("identity", "Identity", {})):
+        torch_file(FOLDER / f"bad_openai_{name}.pt", values | {"activation": activation, "activation_state_dict": OrderedDict(state)})
 
 
 def make_batchtopk(rng, expect):

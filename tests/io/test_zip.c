@@ -58,6 +58,93 @@ static void comments(void **state)
     free(made);
 }
 
+/* One member whose sizes and place, and the directory's, stand in zip64 fields. `field` bytes of its zip64 field are
+ * there. */
+static made_zip *good_zip64(unsigned field)
+{
+    made_zip *zip = zip_new();
+    zip_add(zip, "a", "content", 7);
+    zip->directory = zip->size;
+    zip_number(zip, 0x02014b50u, 4);
+    zip_number(zip, 45, 2);
+    zip_number(zip, 45, 2);
+    zip_number(zip, 0, 8); /* flags, method, time */
+    zip_number(zip, zip->members[0].crc, 4);
+    zip_number(zip, 0xffffffff, 4);
+    zip_number(zip, 0xffffffff, 4);
+    zip_number(zip, 1, 2);
+    zip_number(zip, 6 + 4 + field, 2); /* behind a field that is not of interest */
+    zip_number(zip, 0, 8);
+    zip_number(zip, 0, 2);
+    zip_number(zip, 0xffffffff, 4);
+    zip->data[zip->size++] = 'a';
+    zip_number(zip, 0x5455, 2);
+    zip_number(zip, 2, 2);
+    zip_number(zip, 0, 2);
+    zip_number(zip, 1, 2);
+    zip_number(zip, field, 2);
+    zip->entry[0] = zip->size; /* of the values themselves */
+    const uint64_t values[3] = {7, 7, zip->local[0]};
+    for (unsigned i = 0; i < field / 8; i++) zip_number(zip, values[i], 8);
+    zip->end = zip->size;
+    zip_number(zip, 0x06064b50u, 4);
+    zip_number(zip, 44, 8);
+    zip_number(zip, 45, 4);
+    zip_number(zip, 0, 8);
+    zip_number(zip, 1, 8);
+    zip_number(zip, 1, 8);
+    zip_number(zip, zip->end - zip->directory, 8);
+    zip_number(zip, zip->directory, 8);
+    zip_number(zip, 0x07064b50u, 4);
+    zip_number(zip, 0, 4);
+    zip_number(zip, zip->end, 8);
+    zip_number(zip, 1, 4);
+    zip_number(zip, 0x06054b50u, 4);
+    zip_number(zip, 0, 4);
+    zip_number(zip, 0xffff, 2);
+    zip_number(zip, 0xffff, 2);
+    zip_number(zip, 0xffffffff, 4);
+    zip_number(zip, 0xffffffff, 4);
+    zip_number(zip, 0, 2);
+    return zip;
+}
+
+static void zip64(void **state)
+{
+    (void)state;
+    sae_error err;
+    sae_zip zip;
+    const unsigned char *content;
+    void *owned;
+    made_zip *made = good_zip64(24);
+    assert_ok(sae_zip_parse(&zip, "a.zip", made->data, made->size, &err));
+    assert_ok(sae_zip_read(sae_zip_find(&zip, "a"), "a.zip", &content, &owned, &err));
+    assert_memory_equal(content, "content", 7);
+    sae_zip_clear(&zip);
+    static const struct {
+        size_t place;
+        uint64_t value;
+    } lies[] = {{0, UINT64_MAX}, {0, 8}, {8, UINT64_MAX}, {16, UINT64_MAX - 20}, {16, 1}};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) { /* sizes and offset that overflow or lie */
+        made_zip *bad = good_zip64(24);
+        zip_patch(bad, bad->entry[0] + lies[i].place, lies[i].value, 8);
+        assert_int_equal(sae_zip_parse(&zip, "a.zip", bad->data, bad->size, &err), SAE_E_FORMAT);
+        free(bad);
+    }
+    size_t record = made->end;
+    zip_patch(made, record + 48, UINT64_MAX, 8); /* the directory */
+    assert_int_equal(sae_zip_parse(&zip, "a.zip", made->data, made->size, &err), SAE_E_FORMAT);
+    assert_contains(err.message, "outside of the file");
+    zip_patch(made, record + 56 + 8, UINT64_MAX - 8, 8); /* the record of the locator */
+    assert_int_equal(sae_zip_parse(&zip, "a.zip", made->data, made->size, &err), SAE_E_FORMAT);
+    assert_contains(err.message, "zip64");
+    free(made);
+    made = good_zip64(16); /* the offset is missing */
+    assert_int_equal(sae_zip_parse(&zip, "a.zip", made->data, made->size, &err), SAE_E_FORMAT);
+    assert_contains(err.message, "lacks its zip64 sizes");
+    free(made);
+}
+
 /* Where in good() a lie is told, and what is said of it. */
 typedef struct lie {
     const char *what;
@@ -267,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_members),
         cmocka_unit_test(comments),
+        cmocka_unit_test(zip64),
         cmocka_unit_test(lies),
         cmocka_unit_test(overlaps),
         cmocka_unit_test(bad_content),

@@ -32,6 +32,7 @@ static const expectation cases[] = {
     {"gemma_scope", SAE_FORMAT_NPZ, SAE_ARCH_JUMPRELU, 0, "", "", 0},
     {"gemma_scope_deflated", SAE_FORMAT_NPZ, SAE_ARCH_JUMPRELU, 0, "", "", 0},
     {"openai_topk.pt", SAE_FORMAT_OPENAI, SAE_ARCH_TOPK, 3, "", "", 0},
+    {"openai_old.pt", SAE_FORMAT_OPENAI, SAE_ARCH_RELU, 0, "", "", 0},
     {"openai_relu.pt", SAE_FORMAT_OPENAI, SAE_ARCH_RELU, 0, "", "", 0},
     {"btk_vanilla", SAE_FORMAT_BATCHTOPK, SAE_ARCH_RELU, 0, gpt2, pre, 0},
     {"btk_topk", SAE_FORMAT_BATCHTOPK, SAE_ARCH_TOPK, 3, gpt2, pre, 0},
@@ -231,7 +232,7 @@ static void to_every_format(void **state)
         }
         sae_model_free(model);
     }
-    assert_int_equal(written, 53);
+    assert_int_equal(written, 56);
 }
 
 /* Writing is a function of the SAE alone, replaces what is there, and a file name is taken for an npz. */
@@ -254,12 +255,40 @@ static void same_bytes(void **state)
     sae_model_free(model);
 }
 
+/* What cannot be written (here: a directory in the place of the weights) leaves the description that was there. */
+static void failing_over_another(void **state)
+{
+    sae_error err;
+    sae_model *model = NULL;
+    assert_ok(sae_model_load(&model, FORMATS "dl_topk", &err));
+    static const struct {
+        sae_format format;
+        const char *config, *blocked;
+    } kinds[] = {{SAE_FORMAT_SPARSIFY, "s/cfg.json", "s/sae.safetensors.tmp-"},
+                 {SAE_FORMAT_DICTIONARY_LEARNING, "d/config.json", "d/ae.pt.tmp-"}};
+    for (size_t i = 0; i < 2; i++) {
+        char dir[] = {kinds[i].config[0], 0}, blocked[64];
+        assert_ok(sae_model_save_as(model, kinds[i].format, temp_path(state, dir), &err));
+        int entries = count_entries(temp_path(state, dir));
+        /* where the fresh file would be written first */
+        snprintf(blocked, sizeof blocked, "%s%ld.tmp-%ld", kinds[i].blocked, (long)getpid(), (long)getpid());
+        mkdir(temp_path(state, blocked), 0777);
+        assert_int_equal(sae_model_save_as(model, kinds[i].format, temp_path(state, dir), &err), SAE_E_IO);
+        assert_int_equal(rmdir(temp_path(state, blocked)), 0);
+        assert_int_equal(count_entries(temp_path(state, dir)), entries);
+        sae_model *again = NULL;
+        assert_ok(sae_model_load(&again, temp_path(state, dir), &err));
+        sae_model_free(again);
+    }
+    sae_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format), cmocka_unit_test(files_by_name), temp_test(without_config),
         temp_test(earlier_versions),    temp_test(gemma_scope_path),     temp_test(to_every_format),
-        temp_test(same_bytes),
+        temp_test(same_bytes),          temp_test(failing_over_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

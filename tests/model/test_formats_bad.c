@@ -165,6 +165,22 @@ static void npz(void **state)
     refuse(state, "f.npz", SAE_E_UNSUPPORTED, "W_enc.npy is stored by columns");
 }
 
+static void openai(void **state)
+{
+    static const struct {
+        const char *file;
+        sae_status status;
+        const char *message;
+    } cases[] = {{"bad_openai_no_k.pt", SAE_E_FORMAT, "k is not in activation_state_dict"},
+                 {"bad_openai_large_k.pt", SAE_E_FORMAT, "k is 11; with 10 latents"},
+                 {"bad_openai_identity_after.pt", SAE_E_UNSUPPORTED, "TopK is followed by Identity"},
+                 {"bad_openai_identity.pt", SAE_E_UNSUPPORTED, "its activation is Identity"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        copy(state, cases[i].file, "o.pt");
+        refuse(state, "o.pt", cases[i].status, cases[i].message);
+    }
+}
+
 static void batchtopk(void **state)
 {
     static const description cases[] = {
@@ -272,8 +288,9 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        temp_test(sparsify),  temp_test(dictionary_learning), temp_test(weights), temp_test(npz),
-        temp_test(batchtopk), temp_test(activation_scaler),   temp_test(places),  temp_test(no_memory),
+        temp_test(sparsify),  temp_test(dictionary_learning), temp_test(weights),           temp_test(npz),
+        temp_test(openai),    temp_test(batchtopk),           temp_test(activation_scaler), temp_test(places),
+        temp_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,8 +28,6 @@ from sae_library import (  # noqa: E402
     BATCHTOPK, D, JUMPRELU, K, MATRYOSHKA, N, RELU, TOLERANCE, TOPK, Info, Model, clear_rows, open_sae_library, random_weights,
 )
 
-
-
 TRAINING_NAMES = ["standard", "topk", "batchtopk", "jumprelu", "matryoshka_batchtopk"]
 
 

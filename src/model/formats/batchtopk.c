@@ -2,7 +2,6 @@
  * but only vanilla and jumprelu use it; only jumprelu does not centre its inputs. */
 #include "model/formats/format.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "model/formats/config.h"
@@ -77,18 +76,14 @@ static void read_origin(const json_t *cfg, sae_model_info *info)
 static sae_status read_thresholds(sae_source *source, sae_model *model, sae_error *err)
 {
     sae_status status = SAE_OK;
-    float *logarithm = NULL;
     double theta = (double)NAN;
-    if (model->info.arch == SAE_ARCH_JUMPRELU) {
-        SAE_TRY(sae_layout_vector(source->file, log_threshold, model->info.n, "its biases", &logarithm, err));
-        for (int64_t i = 0; i < model->info.n; i++) model->owned[4][i] = (float)exp((double)logarithm[i]);
-    } else if (takes_from_batch(model->info.arch)) {
-        SAE_TRY(sae_layout_scalar(source->file, "threshold", &theta, err));
-        SAE_TRY(sae_source_theta(source, theta, "its repository does not estimate one", &theta, err));
-        sae_fill_threshold(model, theta);
-    }
+    if (model->info.arch == SAE_ARCH_JUMPRELU)
+        return sae_layout_log_threshold(source->file, log_threshold, "its biases", model, err);
+    if (!takes_from_batch(model->info.arch)) return SAE_OK;
+    SAE_TRY(sae_layout_scalar(source->file, "threshold", &theta, err));
+    SAE_TRY(sae_source_theta(source, theta, "its repository does not estimate one", &theta, err));
+    sae_fill_threshold(model, theta);
 done:
-    sae_free(logarithm);
     return status;
 }
 
@@ -100,9 +95,7 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     sae_model_info info = {0};
     sae_layout layout = {
         .W_enc = "W_enc", .W_dec = "W_dec", .b_enc = "b_enc", .b_dec = "b_dec", .W_enc_by_input = true};
-    if (!source->config)
-        return sae_fail(err, SAE_E_IO, "%s has no %s beside it, which says what it is",
-                        sae_tensor_file_path(source->file), config_name);
+    SAE_TRY(sae_source_need_config(source, config_name, err));
     SAE_TRY(sae_config_open(&cfg, source->config, err));
     SAE_TRY(read_kind(cfg, source->config, &info, err));
     SAE_TRY(read_input(cfg, source->config, &info, err));

@@ -159,6 +159,13 @@ static sae_status identify(place *at, const sae_tensor_file *file, sae_error *er
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
+sae_status sae_source_need_config(const sae_source *source, const char *name, sae_error *err)
+{
+    if (source->config) return SAE_OK;
+    return sae_fail(err, SAE_E_IO, "%s has no %s beside it, which says what it is", sae_tensor_file_path(source->file),
+                    name);
+}
+
 sae_status sae_source_theta(sae_source *source, double in_file, const char *why, double *out, sae_error *err)
 {
     const char *path = sae_tensor_file_path(source->file);
@@ -229,15 +236,31 @@ sae_status sae_model_load_theta(sae_model **out, const char *path, double theta,
 
 /* ---- writing ------------------------------------------------------------------------------------------------ */
 
-sae_status sae_format_paths(const char *dir, const char *config_name, const char *weights_name, char **config,
-                            char **weights, sae_error *err)
+sae_status sae_format_prepare(sae_format_paths *out, const char *dir, const char *config, const char *weights,
+                              sae_error *err)
 {
-    *config = sae_path_join(dir, config_name);
-    *weights = sae_path_join(dir, weights_name);
-    if (!*config || !*weights) return sae_fail_memory(err, "a path", strlen(dir));
-    sae_status status = sae_make_dirs(dir, err);
-    if (status == SAE_OK) (void)unlink(*config);
-    return status;
+    char fresh[64];
+    snprintf(fresh, sizeof fresh, "%s.tmp-%ld", weights, (long)getpid());
+    out->config = sae_path_join(dir, config);
+    out->weights = sae_path_join(dir, weights);
+    out->fresh = sae_path_join(dir, fresh);
+    if (!out->config || !out->weights || !out->fresh) return sae_fail_memory(err, "a path", strlen(dir));
+    return sae_make_dirs(dir, err);
+}
+
+sae_status sae_format_place(const sae_format_paths *paths, sae_error *err)
+{
+    (void)unlink(paths->config);
+    if (rename(paths->fresh, paths->weights) != 0) return sae_fail_errno(err, "cannot write %s", paths->weights);
+    return SAE_OK;
+}
+
+void sae_format_done(sae_format_paths *paths)
+{
+    if (paths->fresh) (void)unlink(paths->fresh);
+    sae_free(paths->config);
+    sae_free(paths->weights);
+    sae_free(paths->fresh);
 }
 
 sae_status sae_model_save_as(const sae_model *model, sae_format format, const char *path, sae_error *err)

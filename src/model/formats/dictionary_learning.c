@@ -1,7 +1,6 @@
 /* dictionary_learning: config.json and ae.pt, a state dict of one of seven classes. */
 #include "model/formats/dictionary_learning.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "model/fold.h"
@@ -183,20 +182,6 @@ static void read_origin(const json_t *config, const json_t *trainer, sae_model_i
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
-static sae_status read_gate(const sae_source *source, sae_model *model, sae_error *err)
-{
-    sae_status status;
-    float *r = NULL, *b_gate = NULL;
-    int64_t n = model->info.n;
-    SAE_TRY(sae_layout_vector(source->file, "r_mag", n, "its biases", &r, err));
-    SAE_TRY(sae_layout_vector(source->file, "gate_bias", n, "its biases", &b_gate, err));
-    sae_fold_gate(model, r, b_gate);
-done:
-    sae_free(r);
-    sae_free(b_gate);
-    return status;
-}
-
 /* Before threshold_start_step the threshold is −1. */
 static sae_status read_threshold(sae_source *source, sae_model *model, sae_error *err)
 {
@@ -235,7 +220,7 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     read_origin(config, trainer, &info);
     SAE_TRY(sae_model_allocate(&model, &info, source->path, err));
     SAE_TRY(sae_layout_read(&classes[class].layout, source->file, "its biases", model, err));
-    if (latents == GATED) SAE_TRY(read_gate(source, model, err));
+    if (latents == GATED) SAE_TRY(sae_layout_gate(source->file, "r_mag", "gate_bias", "its biases", model, err));
     if (batch) SAE_TRY(read_threshold(source, model, err));
     if (classes[class].normalise) sae_fold_decoder_norms(model, true);
     *out = model;

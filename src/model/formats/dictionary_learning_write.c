@@ -98,7 +98,7 @@ static sae_status write_weights(const sae_model *model, class_kind kind, const f
 sae_status sae_dictionary_learning_write(const sae_model *model, const char *dir, sae_error *err)
 {
     sae_status status;
-    char *config = NULL, *weights = NULL;
+    sae_format_paths paths = {0};
     float *b_enc = NULL;
     class_kind kind = kind_of(model);
     size_t bytes = (size_t)model->info.n * sizeof *b_enc;
@@ -107,14 +107,13 @@ sae_status sae_dictionary_learning_write(const sae_model *model, const char *dir
                         "dictionary_learning does not standardise tokens, which this SAE needs; write it as saelens");
     b_enc = sae_alloc((size_t)model->info.n, sizeof *b_enc);
     if (!b_enc) return sae_fail_memory(err, dir, bytes);
-    SAE_TRY(
-        sae_format_paths(dir, SAE_DICTIONARY_LEARNING_CONFIG, SAE_DICTIONARY_LEARNING_WEIGHTS, &config, &weights, err));
+    SAE_TRY(sae_format_prepare(&paths, dir, SAE_DICTIONARY_LEARNING_CONFIG, SAE_DICTIONARY_LEARNING_WEIGHTS, err));
     sae_bias_for_input(model, kinds[kind].centred, b_enc);
-    SAE_TRY(write_weights(model, kind, b_enc, weights, err));
-    status = write_config(model, kind, config, err);
+    SAE_TRY(write_weights(model, kind, b_enc, paths.fresh, err));
+    SAE_TRY(sae_format_place(&paths, err));
+    status = write_config(model, kind, paths.config, err);
 done:
-    sae_free(config);
-    sae_free(weights);
+    sae_format_done(&paths);
     sae_free(b_enc);
     return status;
 }

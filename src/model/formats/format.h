@@ -25,15 +25,26 @@ typedef struct sae_format_entry {
 extern const sae_format_entry sae_format_saelens, sae_format_sparsify, sae_format_dictionary_learning, sae_format_npz,
     sae_format_openai, sae_format_batchtopk;
 
+/* SAE_E_IO when there is no description, which is called `name`. */
+sae_status sae_source_need_config(const sae_source *source, const char *name, sae_error *err);
 /* θ of all latents: `in_file` (NAN: the file has none), or the caller's. SAE_E_FORMAT when there is neither, for the
  * reason `why`; SAE_E_VALUE when the file's is negative; SAE_E_ARG when there are both. */
 sae_status sae_source_theta(sae_source *source, double in_file, const char *why, double *out, sae_error *err);
 /* Sets every threshold. */
 void sae_fill_threshold(sae_model *model, double theta);
 
-/* The file that a directory's description lies in, in front of what is written there: removed, so that new weights
- * never lie beside an old description. Both paths are allocated (sae_free). */
-sae_status sae_format_paths(const char *dir, const char *config_name, const char *weights_name, char **config,
-                            char **weights, sae_error *err);
+/* The files of a directory that is being written: weights are written as `fresh` and take their place with
+ * sae_format_place, so that a full disk leaves what was there. */
+typedef struct sae_format_paths {
+    char *config, *weights, *fresh;
+} sae_format_paths;
+
+/* Makes the directory and names its files. */
+sae_status sae_format_prepare(sae_format_paths *out, const char *dir, const char *config, const char *weights,
+                              sae_error *err);
+/* Puts the weights in their place. The old description is removed before: new weights never lie beside it. */
+sae_status sae_format_place(const sae_format_paths *paths, sae_error *err);
+/* Frees the names, and removes fresh weights that were not placed. Safe on zeros. */
+void sae_format_done(sae_format_paths *paths);
 
 #endif

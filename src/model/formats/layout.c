@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "io/strided.h"
+#include "model/fold.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -124,6 +125,31 @@ sae_status sae_layout_vector(const sae_tensor_file *file, const char *name, int6
     values = NULL;
 done:
     sae_free(values);
+    return status;
+}
+
+sae_status sae_layout_gate(const sae_tensor_file *file, const char *r, const char *b_gate, const char *by,
+                           sae_model *model, sae_error *err)
+{
+    sae_status status;
+    float *gain = NULL, *bias = NULL;
+    SAE_TRY(sae_layout_vector(file, r, model->info.n, by, &gain, err));
+    SAE_TRY(sae_layout_vector(file, b_gate, model->info.n, by, &bias, err));
+    sae_fold_gate(model, gain, bias);
+done:
+    sae_free(gain);
+    sae_free(bias);
+    return status;
+}
+
+sae_status sae_layout_log_threshold(const sae_tensor_file *file, const char *name, const char *by, sae_model *model,
+                                    sae_error *err)
+{
+    float *logarithm = NULL;
+    sae_status status = sae_layout_vector(file, name, model->info.n, by, &logarithm, err);
+    for (int64_t i = 0; status == SAE_OK && i < model->info.n; i++)
+        model->owned[4][i] = (float)exp((double)logarithm[i]);
+    sae_free(logarithm);
     return status;
 }
 

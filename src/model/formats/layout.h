@@ -26,6 +26,12 @@ sae_status sae_layout_find(const sae_tensor_file *file, const char *name, int64_
 /* The values of a 1-D tensor `name` of `count` numbers in new memory (sae_free). */
 sae_status sae_layout_vector(const sae_tensor_file *file, const char *name, int64_t count, const char *by, float **out,
                              sae_error *err);
+/* What is read behind the layout: a gate (sae_fold_gate) from the tensors `r` and `b_gate`, and thresholds from their
+ * natural logarithms, the tensor `name`. */
+sae_status sae_layout_gate(const sae_tensor_file *file, const char *r, const char *b_gate, const char *by,
+                           sae_model *model, sae_error *err);
+sae_status sae_layout_log_threshold(const sae_tensor_file *file, const char *name, const char *by, sae_model *model,
+                                    sae_error *err);
 /* A tensor of one number, of any type that is read. *out is left alone when there is none of that name. SAE_E_FORMAT
  * for other tensors, SAE_E_VALUE for NaN and Inf. */
 sae_status sae_layout_scalar(const sae_tensor_file *file, const char *name, double *out, sae_error *err);

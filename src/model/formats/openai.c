@@ -53,12 +53,12 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     const char *activation = text_of(file, "activation");
     sae_model_info info = {.rule = SAE_RULE_THRESHOLD, .arch = SAE_ARCH_RELU, .subtract_b_dec = true};
     SAE_TRY(sae_layout_sizes(&layout, file, &info.n, &info.d, err));
-    if (activation && strcmp(activation, "TopK") == 0) {
+    if (!activation) activation = "ReLU"; /* as the tool takes it */
+    if (strcmp(activation, "TopK") == 0) {
         SAE_TRY(read_topk(file, &info, err));
-    } else if (!activation || strcmp(activation, "ReLU") != 0) {
-        status = sae_fail(err, activation ? SAE_E_UNSUPPORTED : SAE_E_FORMAT,
-                          "%s: its activation is %s; ReLU and TopK are read", sae_tensor_file_path(file),
-                          activation ? activation : "not in the file");
+    } else if (strcmp(activation, "ReLU") != 0) {
+        status = sae_fail(err, SAE_E_UNSUPPORTED, "%s: its activation is %s; ReLU and TopK are read",
+                          sae_tensor_file_path(file), activation);
         goto done;
     }
     SAE_TRY(sae_model_allocate(&model, &info, source->path, err));

@@ -90,31 +90,6 @@ done:
 
 /* ---- weights ------------------------------------------------------------------------------------------------ */
 
-static sae_status read_gate(const sae_source *source, sae_model *model, sae_error *err)
-{
-    sae_status status;
-    float *r = NULL, *b_gate = NULL;
-    int64_t n = model->info.n;
-    SAE_TRY(sae_layout_vector(source->file, "r_mag", n, SAE_SAELENS_CONFIG, &r, err));
-    SAE_TRY(sae_layout_vector(source->file, "b_gate", n, SAE_SAELENS_CONFIG, &b_gate, err));
-    sae_fold_gate(model, r, b_gate);
-done:
-    sae_free(r);
-    sae_free(b_gate);
-    return status;
-}
-
-/* Training checkpoints up to version 6.47 may have the logarithm. */
-static sae_status read_log_threshold(const sae_source *source, sae_model *model, sae_error *err)
-{
-    float *logarithm = NULL;
-    int64_t n = model->info.n;
-    sae_status status = sae_layout_vector(source->file, "log_threshold", n, SAE_SAELENS_CONFIG, &logarithm, err);
-    for (int64_t i = 0; status == SAE_OK && i < n; i++) model->owned[4][i] = (float)exp((double)logarithm[i]);
-    sae_free(logarithm);
-    return status;
-}
-
 static sae_status read_weights(sae_source *source, const sae_saelens_config *config, sae_model *model, sae_error *err)
 {
     sae_status status;
@@ -129,8 +104,9 @@ static sae_status read_weights(sae_source *source, const sae_saelens_config *con
                                .threshold = config->form == SAE_SAELENS_JUMPRELU && !logarithm ? "threshold" : NULL,
                                .W_enc_by_input = true};
     SAE_TRY(sae_layout_read(&layout, file, SAE_SAELENS_CONFIG, model, err));
-    if (gated) SAE_TRY(read_gate(source, model, err));
-    if (logarithm) SAE_TRY(read_log_threshold(source, model, err));
+    if (gated) SAE_TRY(sae_layout_gate(file, "r_mag", "b_gate", SAE_SAELENS_CONFIG, model, err));
+    if (logarithm) /* training checkpoints up to version 6.47 */
+        SAE_TRY(sae_layout_log_threshold(file, "log_threshold", SAE_SAELENS_CONFIG, model, err));
     if (config->form == SAE_SAELENS_BATCHTOPK) {
         double theta = (double)NAN;
         SAE_TRY(sae_layout_scalar(file, "topk_threshold", &theta, err));
@@ -147,9 +123,7 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     sae_model *model = NULL;
     sae_saelens_config config;
     double scale = 1;
-    if (!source->config)
-        return sae_fail(err, SAE_E_IO, "%s has no " SAE_SAELENS_CONFIG " beside it, which says what it is",
-                        sae_tensor_file_path(source->file));
+    SAE_TRY(sae_source_need_config(source, SAE_SAELENS_CONFIG, err));
     SAE_TRY(sae_saelens_config_read(source->config, &config, err));
     SAE_TRY(read_scale(source, config.scaled, &scale, err));
     SAE_TRY(sae_model_allocate(&model, &config.info, source->path, err));

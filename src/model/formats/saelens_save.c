@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "io/archive_write.h"
 #include "io/st_write.h"
 #include "io/strided.h"
 #include "model/formats/saelens.h"
@@ -12,13 +13,6 @@
 static sae_status write_bytes(void *out, const void *data, size_t bytes, sae_error *err)
 {
     return sae_output_write(out, data, bytes, err);
-}
-
-static sae_tensor tensor(const char *name, const float *data, int64_t rows, int64_t cols)
-{
-    sae_tensor t = {.name = name, .dtype = SAE_DTYPE_F32, .rank = cols ? 2 : 1, .shape = {rows, cols}, .data = data};
-    t.bytes = (size_t)(rows * (cols ? cols : 1)) * sizeof(float);
-    return t;
 }
 
 /* Replaces the weights at `path`. The old description is removed once the new weights are safe on disk, so that a
@@ -32,9 +26,9 @@ static sae_status write_weights(const sae_model *model, const char *path, const 
     size_t length = 0, count = 4;
     const sae_weights *w = &model->weights;
     int64_t n = model->info.n, d = model->info.d;
-    const sae_tensor tensors[5] = {tensor("W_enc", NULL, d, n), tensor("b_enc", w->b_enc, n, 0),
-                                   tensor("W_dec", w->W_dec, n, d), tensor("b_dec", w->b_dec, d, 0),
-                                   tensor("threshold", w->threshold, n, 0)};
+    const sae_tensor tensors[5] = {sae_tensor_f32("W_enc", NULL, d, n), sae_tensor_f32("b_enc", w->b_enc, n, 0),
+                                   sae_tensor_f32("W_dec", w->W_dec, n, d), sae_tensor_f32("b_dec", w->b_dec, d, 0),
+                                   sae_tensor_f32("threshold", w->threshold, n, 0)};
     if (w->threshold && !sae_saelens_is_standard(&model->info)) count = 5;
     SAE_TRY(sae_st_header_format(&header, &length, path, tensors, count, NULL, 0, 8, err));
     SAE_TRY(sae_output_open(&out, path, err));

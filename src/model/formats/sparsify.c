@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "io/archive_write.h"
 #include "io/json.h"
 #include "model/fold.h"
 #include "model/formats/config.h"
@@ -97,9 +98,7 @@ static sae_status read(sae_source *source, sae_model **out, sae_error *err)
     sae_model *model = NULL;
     json_t *cfg = NULL;
     sae_model_info info = {.rule = SAE_RULE_TOPK, .arch = SAE_ARCH_TOPK, .subtract_b_dec = true};
-    if (!source->config)
-        return sae_fail(err, SAE_E_IO, "%s has no %s beside it, which says what it is",
-                        sae_tensor_file_path(source->file), config_name);
+    SAE_TRY(sae_source_need_config(source, config_name, err));
     SAE_TRY(sae_config_open(&cfg, source->config, err));
     SAE_TRY(read_sizes(cfg, source->config, &info, err));
     SAE_TRY(refuse_others(cfg, source->config, err));
@@ -146,19 +145,12 @@ static sae_status write_config(const sae_model *model, const char *path, sae_err
     return status;
 }
 
-static sae_tensor tensor(const char *name, const float *data, int64_t rows, int64_t cols)
-{
-    sae_tensor t = {.name = name, .dtype = SAE_DTYPE_F32, .rank = cols ? 2 : 1, .shape = {rows, cols}, .data = data};
-    t.bytes = (size_t)(rows * (cols ? cols : 1)) * sizeof(float);
-    return t;
-}
-
 static sae_status write(const sae_model *model, const char *path, sae_error *err)
 {
     sae_status status;
     const sae_model_info *info = &model->info;
     const sae_weights *w = &model->weights;
-    char *config = NULL, *weights = NULL;
+    sae_format_paths paths = {0};
     float *b_enc = NULL;
     if (info->rule != SAE_RULE_TOPK)
         return sae_fail(
@@ -171,17 +163,18 @@ static sae_status write(const sae_model *model, const char *path, sae_error *err
                         "sparsify does not standardise tokens, which this SAE needs; write it as saelens");
     b_enc = sae_alloc((size_t)info->n, sizeof *b_enc);
     if (!b_enc) return sae_fail_memory(err, path, (size_t)info->n * sizeof *b_enc);
-    SAE_TRY(sae_format_paths(path, config_name, weights_name, &config, &weights, err));
+    SAE_TRY(sae_format_prepare(&paths, path, config_name, weights_name, err));
     sae_bias_for_input(model, true, b_enc);
-    const sae_tensor tensors[] = {tensor("W_dec", w->W_dec, info->n, info->d), tensor("b_dec", w->b_dec, info->d, 0),
-                                  tensor("encoder.bias", b_enc, info->n, 0),
-                                  tensor("encoder.weight", w->W_enc, info->n, info->d)};
+    const sae_tensor tensors[] = {sae_tensor_f32("W_dec", w->W_dec, info->n, info->d),
+                                  sae_tensor_f32("b_dec", w->b_dec, info->d, 0),
+                                  sae_tensor_f32("encoder.bias", b_enc, info->n, 0),
+                                  sae_tensor_f32("encoder.weight", w->W_enc, info->n, info->d)};
     static const char *const meta[] = {"format", "pt"};
-    SAE_TRY(sae_safetensors_write(weights, tensors, sizeof tensors / sizeof *tensors, meta, 1, err));
-    status = write_config(model, config, err);
+    SAE_TRY(sae_safetensors_write(paths.fresh, tensors, sizeof tensors / sizeof *tensors, meta, 1, err));
+    SAE_TRY(sae_format_place(&paths, err));
+    status = write_config(model, paths.config, err);
 done:
-    sae_free(config);
-    sae_free(weights);
+    sae_format_done(&paths);
     sae_free(b_enc);
     return status;
 }
