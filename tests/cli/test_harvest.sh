@@ -15,7 +15,8 @@ equals d "$(value d)" 256
 equals dtype "$(value dtype)" f32
 equals hook "$(value hook_name)" $hook
 equals shards "$(value shards)" 1
-matches err.txt '[ ;]ctx 128;'
+tr -s '\n ' ' ' <err.txt >joined.txt # settings are wrapped wherever the line is full
+matches joined.txt '[ ;]ctx 128;'
 works "$sae" inspect acts --json
 equals kind "$(value kind)" acts
 equals rows "$(value tokens)" 3968
