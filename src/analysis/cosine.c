@@ -199,3 +199,66 @@ done:
     sae_free(k.inverse);
     return status;
 }
+
+/* ---- all pairs above a threshold ---------------------------------------------------------------------- */
+
+typedef struct above {
+    const side *queries, *keys;
+    double threshold;
+    void (*visit)(void *ud, int64_t i, int64_t j);
+    void *ud;
+} above;
+
+/* Only what the screen leaves open is computed again. */
+static void visit_above(const above *a, int64_t query, int64_t first_key, int64_t count, const float *products)
+{
+    double margin = (double)screen_margin(a->keys->d);
+    for (int64_t j = 0; j < count; j++) {
+        double screened = (double)products[j];
+        if (screened < a->threshold - margin) continue;
+        if (screened < a->threshold + margin && !(exact(a->queries, query, a->keys, first_key + j) > a->threshold))
+            continue;
+#pragma omp critical(sae_cosine_above)
+        a->visit(a->ud, query, first_key + j);
+    }
+}
+
+static void visit_tile(const workspace *w, const above *a, int64_t first)
+{
+    const side *queries = a->queries, *keys = a->keys;
+    int64_t d = keys->d, count = queries->n - first < TILE_QUERIES ? queries->n - first : TILE_QUERIES;
+    normalise(queries, first, count, w->queries);
+    for (int64_t key = 0; key < keys->n; key += TILE_KEYS) {
+        int64_t width = keys->n - key < TILE_KEYS ? keys->n - key : TILE_KEYS;
+        normalise(keys, key, width, w->keys);
+        sae_gemm_nt(count, width, d, 1, w->queries, d, w->keys, d, 0, w->products, TILE_KEYS);
+        for (int64_t i = 0; i < count; i++) visit_above(a, first + i, key, width, w->products + i * TILE_KEYS);
+    }
+}
+
+sae_status sae_cosine_above(const float *queries, int64_t n_queries, const float *keys, int64_t n_keys, int64_t d,
+                            double threshold, void (*visit)(void *ud, int64_t i, int64_t j), void *ud,
+                            const sae_env *env, sae_error *err)
+{
+    sae_status status;
+    int64_t tiles = (n_queries + TILE_QUERIES - 1) / TILE_QUERIES;
+    int threads = sae_threads(env) < tiles ? sae_threads(env) : (int)tiles;
+    side q = {0}, k = {0};
+    workspace *w = NULL;
+    const above a = {.queries = &q, .keys = &k, .threshold = threshold, .visit = visit, .ud = ud};
+    sae_blas_init();
+    SAE_TRY(side_new(&q, queries, n_queries, d, env, err));
+    SAE_TRY(side_new(&k, keys, n_keys, d, env, err));
+    w = workspaces_new(threads, d);
+    if (!w)
+        SAE_TRY(sae_fail_memory(err, "tiles of cosines", (size_t)threads * (TILE_QUERIES + TILE_KEYS) * (size_t)d * 4));
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int64_t t = 0; t < tiles; t++)
+        if (!sae_should_stop(env)) visit_tile(&w[omp_get_thread_num()], &a, t * TILE_QUERIES);
+    if (sae_should_stop(env)) status = sae_fail(err, SAE_E_INTERRUPTED, "the comparison was stopped");
+done:
+    workspaces_free(w, threads);
+    sae_free(q.inverse);
+    sae_free(k.inverse);
+    return status;
+}
