@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { EDGE = 24, LEFT = 84, BELOW = 66, LINE = 19, COLUMNS = 92, HEAD = 62 };
+enum { EDGE = 24, LEFT = 84, BELOW = 66, LINE = 19, COLUMNS = 92, HEAD = 62, GAP = 34 };
 
 /* Bytes of the next line of `text`: at most COLUMNS characters, broken at a space. */
 static size_t line_length(const char *text)
@@ -48,7 +48,7 @@ void sae_chart_begin(sae_chart *chart, const char *title, const char *finding, i
     chart->left = LEFT;
     chart->across = SAE_CHART_ACROSS;
     chart->down = SAE_CHART_DOWN;
-    chart->top = HEAD + LINE * (count_lines(finding) + keys) + 28;
+    chart->top = HEAD + LINE * (count_lines(finding) + keys) + GAP;
     double width = LEFT + SAE_CHART_ACROSS + EDGE, height = chart->top + SAE_CHART_DOWN + BELOW;
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
@@ -129,7 +129,7 @@ void sae_chart_line(const sae_chart *chart, const double *points, int64_t count,
 
 void sae_chart_key(const sae_chart *chart, int line, int series, const char *text)
 {
-    double y = chart->top - 28 - LINE * (SAE_CHART_SERIES - line) + 10;
+    double y = chart->top - GAP - LINE * (SAE_CHART_SERIES - line) + 10;
     fprintf(chart->out,
             "<path class=\"c%d\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-dasharray=\"%s\" "
             "d=\"M%d %.1fh40\"/><text class=\"t\" x=\"%d\" y=\"%.1f\">",
