@@ -7,6 +7,8 @@
 
 /* A path is called smooth while the MSE stays this close to where it began. */
 #define SMOOTH 1.01
+/* By how much another threshold's sensitivity + specificity must be larger to be worth a word. */
+#define CLEARLY 0.01
 
 static cli_facts facts_on(FILE *out)
 {
@@ -74,7 +76,9 @@ static void print_deltas(const sae_stitch *s, FILE *out)
             "\n  Of the %lld latents below %.3g that fired, %lld improve the small SAE; of the other %lld, %lld do.\n",
             (long long)c.below, s->threshold, (long long)c.below_improving, (long long)c.above,
             (long long)c.above_improving);
-    if (!s->threshold_auto && fabs(s->best_threshold - s->threshold) > 0.05)
+    double found = (double)c.below_improving / (double)s->improving +
+                   (double)(c.above - c.above_improving) / (double)s->worsening; /* NaN when there is one sign only */
+    if (s->best.sensitivity + s->best.specificity > found + CLEARLY)
         fprintf(out,
                 "  For these SAEs %.3g is not the threshold that tells them apart best: %.3g is (--threshold auto).\n",
                 s->threshold, s->best_threshold);
