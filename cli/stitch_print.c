@@ -151,9 +151,11 @@ static void print_paths(const sae_stitch *s, FILE *out)
     cli_table_print(&table, out);
     fputs("\n  highest  largest MSE of all states; rises: operations that raise it; random is the baseline\n", out);
     print_smoothness(s, out);
-    fprintf(out,
-            "  The SAE at the end reconstructs as the large one does: largest difference %.1e of its largest value.\n",
-            s->end_error);
+    if (s->end_error == 0)
+        fputs("  The SAE at the end reconstructs exactly as the large one does.\n", out);
+    else
+        fprintf(out, "  The SAE at the end reconstructs as the large one does, to %.1e of its largest value.\n",
+                s->end_error);
 }
 
 void cli_stitch_print(const sae_stitch *s, FILE *out)

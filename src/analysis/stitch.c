@@ -36,7 +36,7 @@ const sae_option *sae_stitch_option_table(size_t *count)
 {
 #define AT(field) offsetof(sae_stitch_config, field)
     static const sae_option table[] = {
-        {"threshold", SAE_OPT_FLOAT, AT(threshold), "F", "0.7", 0, 1, NULL, "auto",
+        {"threshold", SAE_OPT_FLOAT, AT(threshold), "F|auto", "0.7", 0, 1, NULL, "auto",
          "latents with a decoder cosine above this change places; auto: what predicts the sign best"},
         {"order", SAE_OPT_CHOICE, AT(order), NULL, "cosine", 1, 0, "cosine|delta|greedy", NULL,
          "what comes first: by cosine, by effect, or the best at each state"},
