@@ -8,6 +8,7 @@
 
 #include <sae/stitch.h>
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,18 +76,16 @@ static sae_status check_out(const settings *s, sae_error *err)
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
 
-static sae_status save_saes(const sae_stitch *stitch, const settings *s, const double *shares, size_t count,
-                            cli_stitch_saved *saved, sae_error *err)
+/* models [count]: all are made before anything is written. */
+static sae_status make_saes(const sae_stitch *stitch, const settings *s, const double *shares, size_t count,
+                            sae_model **models, cli_stitch_saved *saved, sae_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        sae_model *model = NULL;
         saved[i].at = shares[i];
         snprintf(saved[i].path, sizeof saved[i].path, "%s/at-%g", s->out, shares[i]);
         sae_status status =
             sae_stitch_model(stitch, (sae_stitch_order)stitch->order, llround(shares[i] * (double)stitch->operations),
-                             &model, &saved[i].entry, err);
-        if (status == SAE_OK) status = sae_model_save(model, saved[i].path, err);
-        sae_model_free(model);
+                             &models[i], &saved[i].entry, err);
         if (status != SAE_OK) return status;
     }
     return SAE_OK;
@@ -105,9 +104,9 @@ static sae_status write_json(const sae_stitch *stitch, const char *const *words,
     return status;
 }
 
-/* stitch.json is written last: a directory that has it is complete. */
+/* stitch.json goes first and is written last: a directory that has it is complete. */
 static sae_status write_files(const sae_stitch *stitch, const char *const *words, const settings *s,
-                              const cli_stitch_saved *saved, size_t n_saved, sae_error *err)
+                              sae_model *const *models, const cli_stitch_saved *saved, size_t n_saved, sae_error *err)
 {
     static const struct {
         const char *name;
@@ -122,14 +121,19 @@ static sae_status write_files(const sae_stitch *stitch, const char *const *words
         {"path.svg", sae_stitch_draw_path},
         {"components.svg", sae_stitch_draw_components},
     };
-    char path[4096];
+    char path[4096], marker[4096];
+    sae_status status = cli_make_directory(s->out, err);
+    if (status != SAE_OK) return status;
+    snprintf(marker, sizeof marker, "%s/stitch.json", s->out);
+    if (remove(marker) != 0 && errno != ENOENT)
+        return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", marker, strerror(errno));
+    for (size_t i = 0; i < n_saved; i++)
+        if ((status = sae_model_save(models[i], saved[i].path, err)) != SAE_OK) return status;
     for (size_t i = 0; i < CLI_COUNT(files); i++) {
         snprintf(path, sizeof path, "%s/%s", s->out, files[i].name);
-        sae_status status = files[i].write(stitch, path, err);
-        if (status != SAE_OK) return status;
+        if ((status = files[i].write(stitch, path, err)) != SAE_OK) return status;
     }
-    snprintf(path, sizeof path, "%s/stitch.json", s->out);
-    return write_json(stitch, words, saved, n_saved, path, err);
+    return write_json(stitch, words, saved, n_saved, marker, err);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------ */
@@ -159,20 +163,21 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_rows rows = {0};
     double *shares = NULL;
     cli_stitch_saved *saved = NULL;
+    sae_model **models = NULL;
     size_t n_saved = 0;
     CLI_TRY(check_out(s, err));
     CLI_TRY(read_shares(s, &shares, &n_saved, err));
     saved = calloc(n_saved + 1, sizeof *saved);
-    if (!saved) CLI_TRY(cli_fail_memory(err));
+    models = calloc(n_saved + 1, sizeof *models);
+    if (!saved || !models) CLI_TRY(cli_fail_memory(err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
     CLI_TRY(sae_model_load(&small, words[0], err));
     CLI_TRY(sae_model_load(&large, words[1], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     CLI_TRY(sae_stitch_run(small, large, rows.source, &s->stitch, &stitch, &app->env, err));
     if (s->out) {
-        CLI_TRY(cli_make_directory(s->out, err));
-        CLI_TRY(save_saes(stitch, s, shares, n_saved, saved, err));
-        CLI_TRY(write_files(stitch, words, s, saved, n_saved, err));
+        CLI_TRY(make_saes(stitch, s, shares, n_saved, models, saved, err));
+        CLI_TRY(write_files(stitch, words, s, models, saved, n_saved, err));
     }
     if (app->common.json)
         cli_stitch_json(stitch, words[0], words[1], saved, n_saved, app->out);
@@ -183,6 +188,8 @@ done:
     cli_rows_close(&rows);
     sae_model_free(large);
     sae_model_free(small);
+    for (size_t i = 0; models && i < n_saved; i++) sae_model_free(models[i]);
+    free(models);
     free(saved);
     free(shares);
     return status;
