@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/parallel.h"
 
+#include <omp.h>
+
 void sae_quadratic_clear(sae_quadratic *form)
 {
     sae_free(form->h);
@@ -61,6 +63,8 @@ sae_status sae_quadratic_weigh(sae_pairs *sums, int64_t n_small, const float *sm
 #pragma omp parallel for num_threads(threads) schedule(dynamic, CHUNK)
     for (int64_t i = 0; i < sums->n; i++) {
         const float *w = i < n_small ? small + i * d : large + (i - n_small) * d;
+        if (omp_get_thread_num() == 0 && i % CHUNK == 0) /* the thread that called */
+            sae_report_progress(env, "weighing pairs", "latents", (double)i, (double)sums->n, NULL);
         for (int64_t e = sums->offsets[i]; e < sums->offsets[i + 1] && !sae_should_stop(env); e++) {
             int64_t j = sums->columns[e];
             if (j < i) continue;

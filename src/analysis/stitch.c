@@ -123,6 +123,11 @@ static sae_status check(const sae_model *small, const sae_model *large, const sa
     return sae_pass_check(large, source, err);
 }
 
+static void report(const sae_env *env, int done)
+{
+    sae_report_progress(env, "decoder cosines", "comparisons", done, 2, NULL);
+}
+
 static sae_status measure_latents(sae_stitch *s, sae_source *source, int64_t max_pairs, const sae_env *env,
                                   sae_error *err)
 {
@@ -135,6 +140,7 @@ static sae_status measure_latents(sae_stitch *s, sae_source *source, int64_t max
     s->delta_mse_se = in->rows.se;
     in->rows.n_active = NULL;
     in->rows.delta = in->rows.se = NULL;
+    report(env, 0);
     SAE_TRY(sae_max_cosine(sae_model_get_weights(in->large).W_dec, s->n_large, sae_model_get_weights(in->small).W_dec,
                            s->n_small, s->d, s->max_cos, s->nearest, env, err));
     SAE_TRY(sae_roc_compute(s, err));
@@ -250,9 +256,11 @@ sae_status sae_stitch_run(const sae_model *small, const sae_model *large, sae_so
     SAE_TRY(measure_latents(s, source, config->max_pairs, env, err));
     choose_threshold(s, config->threshold, env);
     SAE_TRY(measure_ends(s, err));
+    report(env, 1);
     SAE_TRY(sae_stitch_graph_make(&in->graph, sae_model_get_weights(in->small).W_dec, s->n_small,
                                   sae_model_get_weights(in->large).W_dec, s->n_large, s->d, s->threshold, s->max_cos,
                                   env, err));
+    report(env, 2);
     SAE_TRY(find_paths(s, config, env, err));
     SAE_TRY(sae_stitch_measure_end(s, source, env, err));
     *out = s;
