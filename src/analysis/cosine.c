@@ -129,9 +129,15 @@ static void scan(candidates *found, const float *products, int64_t count, int64_
     }
 }
 
-static void search_tile(const workspace *w, const side *queries, int64_t first, const side *keys, double *best,
-                        int32_t *argmax)
+/* Where the maxima go. */
+typedef struct maxima {
+    double *best;
+    int32_t *argmax; /* may be NULL */
+} maxima;
+
+static void search_tile(const workspace *w, const side *queries, int64_t first, const side *keys, void *ud)
 {
+    const maxima *out = ud;
     int64_t d = keys->d, count = queries->n - first < TILE_QUERIES ? queries->n - first : TILE_QUERIES;
     float margin = screen_margin(d);
     normalise(queries, first, count, w->queries);
@@ -144,8 +150,8 @@ static void search_tile(const workspace *w, const side *queries, int64_t first, 
             scan(&w->found[i], w->products + i * TILE_KEYS, width, key, margin, queries, first + i, keys);
     }
     for (int64_t i = 0; i < count; i++) {
-        int winner = settle(&w->found[i], queries, first + i, keys, &best[first + i]);
-        if (argmax) argmax[first + i] = w->found[i].id[winner];
+        int winner = settle(&w->found[i], queries, first + i, keys, &out->best[first + i]);
+        if (out->argmax) out->argmax[first + i] = w->found[i].id[winner];
     }
 }
 
@@ -175,8 +181,11 @@ static workspace *workspaces_new(int threads, int64_t d)
     return w;
 }
 
-sae_status sae_max_cosine(const float *queries, int64_t n_queries, const float *keys, int64_t n_keys, int64_t d,
-                          double *best, int32_t *argmax, const sae_env *env, sae_error *err)
+/* One tile of queries against all keys. */
+typedef void (*tile_fn)(const workspace *w, const side *queries, int64_t first, const side *keys, void *ud);
+
+static sae_status for_tiles(const float *queries, int64_t n_queries, const float *keys, int64_t n_keys, int64_t d,
+                            tile_fn tile, void *ud, const sae_env *env, sae_error *err)
 {
     sae_status status;
     int64_t tiles = (n_queries + TILE_QUERIES - 1) / TILE_QUERIES;
@@ -191,11 +200,61 @@ sae_status sae_max_cosine(const float *queries, int64_t n_queries, const float *
         SAE_TRY(sae_fail_memory(err, "tiles of cosines", (size_t)threads * (TILE_QUERIES + TILE_KEYS) * (size_t)d * 4));
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t t = 0; t < tiles; t++)
-        if (!sae_should_stop(env)) search_tile(&w[omp_get_thread_num()], &q, t * TILE_QUERIES, &k, best, argmax);
+        if (!sae_should_stop(env)) tile(&w[omp_get_thread_num()], &q, t * TILE_QUERIES, &k, ud);
     if (sae_should_stop(env)) status = sae_fail(err, SAE_E_INTERRUPTED, "the comparison was stopped");
 done:
     workspaces_free(w, threads);
     sae_free(q.inverse);
     sae_free(k.inverse);
     return status;
+}
+
+sae_status sae_max_cosine(const float *queries, int64_t n_queries, const float *keys, int64_t n_keys, int64_t d,
+                          double *best, int32_t *argmax, const sae_env *env, sae_error *err)
+{
+    maxima out = {best, argmax};
+    return for_tiles(queries, n_queries, keys, n_keys, d, search_tile, &out, env, err);
+}
+
+/* ---- all pairs above a threshold ---------------------------------------------------------------------- */
+
+typedef struct above {
+    double threshold;
+    void (*visit)(void *ud, int64_t i, int64_t j);
+    void *ud;
+} above;
+
+/* Only what the screen leaves open is computed again. */
+static void visit_above(const above *a, const side *queries, int64_t query, const side *keys, int64_t first_key,
+                        int64_t count, const float *products)
+{
+    double margin = (double)screen_margin(keys->d);
+    for (int64_t j = 0; j < count; j++) {
+        double screened = (double)products[j];
+        if (screened < a->threshold - margin) continue;
+        if (screened < a->threshold + margin && !(exact(queries, query, keys, first_key + j) > a->threshold)) continue;
+#pragma omp critical(sae_cosine_above)
+        a->visit(a->ud, query, first_key + j);
+    }
+}
+
+static void visit_tile(const workspace *w, const side *queries, int64_t first, const side *keys, void *ud)
+{
+    int64_t d = keys->d, count = queries->n - first < TILE_QUERIES ? queries->n - first : TILE_QUERIES;
+    normalise(queries, first, count, w->queries);
+    for (int64_t key = 0; key < keys->n; key += TILE_KEYS) {
+        int64_t width = keys->n - key < TILE_KEYS ? keys->n - key : TILE_KEYS;
+        normalise(keys, key, width, w->keys);
+        sae_gemm_nt(count, width, d, 1, w->queries, d, w->keys, d, 0, w->products, TILE_KEYS);
+        for (int64_t i = 0; i < count; i++)
+            visit_above(ud, queries, first + i, keys, key, width, w->products + i * TILE_KEYS);
+    }
+}
+
+sae_status sae_cosine_above(const float *queries, int64_t n_queries, const float *keys, int64_t n_keys, int64_t d,
+                            double threshold, void (*visit)(void *ud, int64_t i, int64_t j), void *ud,
+                            const sae_env *env, sae_error *err)
+{
+    above a = {.threshold = threshold, .visit = visit, .ud = ud};
+    return for_tiles(queries, n_queries, keys, n_keys, d, visit_tile, &a, env, err);
 }

@@ -49,10 +49,10 @@ sae_status sae_pass_check(const sae_model *model, const sae_source *source, sae_
                     (long long)d, (long long)rows_d);
 }
 
-static void warn_of_mismatch(const sae_model *model, const sae_source_info *source, const sae_env *env)
+void sae_pass_warn(const sae_model *model, const sae_source *source, const sae_env *env)
 {
     char text[1024];
-    sae_model_mismatch(model, &source->meta, text, sizeof text);
+    sae_model_mismatch(model, &sae_source_get_info(source)->meta, text, sizeof text);
     if (*text) sae_log(env, SAE_LOG_WARN, "%s: %s", name_of(model), text);
 }
 
@@ -64,7 +64,7 @@ static sae_status pass_new(pass *p, const sae_model *const *models, size_t n_mod
     *p = (pass){.n_models = n_models, .d = info->d, .block = INT64_MAX};
     for (size_t i = 0; i < n_models; i++) {
         SAE_TRY(sae_pass_check(models[i], source, err));
-        warn_of_mismatch(models[i], info, env);
+        sae_pass_warn(models[i], source, env);
         int64_t rows = sae_coder_rows(models[i]);
         if (rows < p->block) p->block = rows;
     }

@@ -30,5 +30,7 @@ sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source 
 
 /* SAE_E_SHAPE when the SAE is of another d than the rows. */
 sae_status sae_pass_check(const sae_model *model, const sae_source *source, sae_error *err);
+/* A warning in the log when the rows are of another origin than the SAE's (sae_model_mismatch). */
+void sae_pass_warn(const sae_model *model, const sae_source *source, const sae_env *env);
 
 #endif

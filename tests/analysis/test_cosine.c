@@ -136,6 +136,44 @@ static void order_and_threads_do_not_matter(void **state)
     free(moved);
 }
 
+enum { ABOVE_QUERIES = 300, ABOVE_KEYS = 600 };
+
+static void mark_pair(void *ud, int64_t i, int64_t j)
+{
+    unsigned char *seen = ud;
+    seen[i * ABOVE_KEYS + j]++;
+}
+
+/* Every pair above the threshold once, no other; at a threshold that is a pair's cosine the exact value decides. */
+static void pairs_above(void **state)
+{
+    (void)state;
+    enum { D = 20 };
+    sae_error err;
+    float *a = random_rows(11, ABOVE_QUERIES, D), *b = random_rows(12, ABOVE_KEYS, D);
+    double best[ABOVE_QUERIES];
+    int32_t argmax[ABOVE_QUERIES];
+    unsigned char *seen = malloc(ABOVE_QUERIES * ABOVE_KEYS);
+    assert_ok(sae_max_cosine(a, ABOVE_QUERIES, b, ABOVE_KEYS, D, best, argmax, NULL, &err));
+    for (int trial = 0; trial < 40; trial++) {
+        double usual[] = {-1, -0.3, 0, 0.4, 0.7, 1}, at = best[trial];
+        double threshold = trial < 6 ? usual[trial] : trial % 2 ? at : nextafter(at, -1);
+        memset(seen, 0, ABOVE_QUERIES * ABOVE_KEYS);
+        assert_ok(sae_cosine_above(a, ABOVE_QUERIES, b, ABOVE_KEYS, D, threshold, mark_pair, seen,
+                                   &(sae_env){.threads = 1 + trial % 4}, &err));
+        for (int64_t i = 0; i < ABOVE_QUERIES; i++)
+            for (int64_t j = 0; j < ABOVE_KEYS; j++) {
+                double cosine = brute_cosine(a + i * D, b + j * D, D);
+                if (fabs(cosine - threshold) < 1e-14) continue;
+                assert_int_equal(seen[i * ABOVE_KEYS + j], cosine > threshold);
+            }
+        if (trial >= 6) assert_int_equal(seen[trial * ABOVE_KEYS + argmax[trial]], trial % 2 == 0);
+    }
+    free(a);
+    free(b);
+    free(seen);
+}
+
 static void interrupted(void **state)
 {
     (void)state;
@@ -223,10 +261,15 @@ static void low_rank(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(brute_force),        cmocka_unit_test(near_ties),
-        cmocka_unit_test(equal_rows),         cmocka_unit_test(zeros_and_extremes),
-        cmocka_unit_test(interrupted),        cmocka_unit_test(order_and_threads_do_not_matter),
-        cmocka_unit_test(covariance_is_kept), cmocka_unit_test(low_rank),
+        cmocka_unit_test(brute_force),
+        cmocka_unit_test(near_ties),
+        cmocka_unit_test(equal_rows),
+        cmocka_unit_test(zeros_and_extremes),
+        cmocka_unit_test(pairs_above),
+        cmocka_unit_test(interrupted),
+        cmocka_unit_test(order_and_threads_do_not_matter),
+        cmocka_unit_test(covariance_is_kept),
+        cmocka_unit_test(low_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,263 @@
+/* sae stitch: what each latent of a large SAE is worth to a small one, and the way from the one to the other. */
+#include "cli/commands.h"
+#include "cli/file.h"
+#include "cli/lists.h"
+#include "cli/rows.h"
+#include "cli/stitch_json.h"
+#include "cli/stitch_print.h"
+
+#include <sae/stitch.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAVE_PREFIX "at="
+
+typedef struct settings {
+    const char *acts, *out, *save;
+    bool force;
+    sae_stitch_config stitch;
+} settings;
+
+static const sae_option *file_options(size_t *count)
+{
+    static const sae_option table[] = {
+        {.name = "acts",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, acts),
+         .metavar = "ACTS",
+         .help = "activations that both SAEs read"},
+        {.name = "out",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, out),
+         .metavar = "DIR",
+         .help = "directory for stitch.json, tables (.csv) and pictures (.svg); without it nothing is written"},
+        {.name = "save",
+         .type = SAE_OPT_LIST,
+         .offset = offsetof(settings, save),
+         .metavar = "at=F,...",
+         .help = "write the SAE after this share (0 to 1) of the operations as DIR/at-F"},
+        {.name = "force",
+         .type = SAE_OPT_BOOL,
+         .offset = offsetof(settings, force),
+         .help = "replace a stitching that is already there"},
+    };
+    *count = CLI_COUNT(table);
+    return table;
+}
+
+static void defaults(void *out)
+{
+    ((settings *)out)->stitch = sae_stitch_config_default();
+}
+
+/* ---- what is asked for ---------------------------------------------------------------------------------- */
+
+static sae_status read_shares(const settings *s, double **shares, size_t *count, sae_error *err)
+{
+    if (!s->save) return SAE_OK;
+    if (strncmp(s->save, SAVE_PREFIX, strlen(SAVE_PREFIX)) != 0)
+        return cli_fail(err, SAE_E_ARG, "--save is \"%s\"; it takes at=F, with F from 0 to 1 such as at=0.5", s->save);
+    if (!s->out) return cli_fail(err, SAE_E_ARG, "--save needs --out DIR, in which the SAEs are written");
+    return cli_list_floats(shares, count, "save", s->save + strlen(SAVE_PREFIX), 0, 1, err);
+}
+
+static sae_status check_out(const settings *s, sae_error *err)
+{
+    char path[4096];
+    if (!s->acts) return cli_fail(err, SAE_E_ARG, "--acts is missing: the activations that both SAEs read");
+    if (!s->out || s->force) return SAE_OK;
+    snprintf(path, sizeof path, "%s/stitch.json", s->out);
+    if (!cli_exists(path)) return SAE_OK;
+    return cli_fail(err, SAE_E_EXISTS, "%s holds a stitching already; --force replaces it", s->out);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------ */
+
+/* models [count]: all are made before anything is written. */
+static sae_status make_saes(const sae_stitch *stitch, const settings *s, const double *shares, size_t count,
+                            sae_model **models, cli_stitch_saved *saved, sae_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        saved[i].at = shares[i];
+        snprintf(saved[i].path, sizeof saved[i].path, "%s/at-%g", s->out, shares[i]);
+        sae_status status =
+            sae_stitch_model(stitch, (sae_stitch_order)stitch->order, llround(shares[i] * (double)stitch->operations),
+                             &models[i], &saved[i].entry, err);
+        if (status != SAE_OK) return status;
+    }
+    return SAE_OK;
+}
+
+static sae_status write_json(const sae_stitch *stitch, const char *const *words, const cli_stitch_saved *saved,
+                             size_t n_saved, const char *path, sae_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory) return cli_fail_memory(err);
+    cli_stitch_json(stitch, words[0], words[1], saved, n_saved, memory);
+    sae_status status = fclose(memory) == 0 ? cli_write_file(path, text, size, err) : cli_fail_memory(err);
+    free(text);
+    return status;
+}
+
+/* stitch.json goes first and is written last: a directory that has it is complete. */
+static sae_status write_files(const sae_stitch *stitch, const char *const *words, const settings *s,
+                              sae_model *const *models, const cli_stitch_saved *saved, size_t n_saved, sae_error *err)
+{
+    static const struct {
+        const char *name;
+        sae_status (*write)(const sae_stitch *, const char *, sae_error *);
+    } files[] = {
+        {"latents.csv", sae_stitch_write_latents},
+        {"roc.csv", sae_stitch_write_roc},
+        {"components.csv", sae_stitch_write_components},
+        {"path.csv", sae_stitch_write_path},
+        {"delta.svg", sae_stitch_draw_delta},
+        {"roc.svg", sae_stitch_draw_roc},
+        {"path.svg", sae_stitch_draw_path},
+        {"components.svg", sae_stitch_draw_components},
+    };
+    char path[4096], marker[4096];
+    sae_status status = cli_make_directory(s->out, err);
+    if (status != SAE_OK) return status;
+    snprintf(marker, sizeof marker, "%s/stitch.json", s->out);
+    if (remove(marker) != 0 && errno != ENOENT)
+        return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", marker, strerror(errno));
+    for (size_t i = 0; i < n_saved; i++)
+        if ((status = sae_model_save(models[i], saved[i].path, err)) != SAE_OK) return status;
+    for (size_t i = 0; i < CLI_COUNT(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", s->out, files[i].name);
+        if ((status = files[i].write(stitch, path, err)) != SAE_OK) return status;
+    }
+    return write_json(stitch, words, saved, n_saved, marker, err);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------ */
+
+static void print(const sae_stitch *stitch, const char *const *words, const settings *s, const sae_source_info *rows,
+                  const cli_stitch_saved *saved, size_t n_saved, FILE *out)
+{
+    fprintf(out, "Small %s and large %s\non ", words[0], words[1]);
+    cli_print_tokens(out, stitch->tokens, rows->excluded);
+    fputs("\n\n", out);
+    cli_stitch_print(stitch, out);
+    if (!s->out) return;
+    fputc('\n', out);
+    for (size_t i = 0; i < n_saved; i++)
+        fprintf(out, "Wrote the SAE after %lld of %lld operations (MSE %.4g, L0 %.4g) in %s\n",
+                (long long)saved[i].entry.operations, (long long)stitch->operations, saved[i].entry.quality.mse,
+                saved[i].entry.quality.l0, saved[i].path);
+    fprintf(out, "Wrote stitch.json, four tables and four pictures in %s\n", s->out);
+}
+
+static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
+{
+    const settings *s = settings_;
+    sae_status status = SAE_OK;
+    sae_model *small = NULL, *large = NULL;
+    sae_stitch *stitch = NULL;
+    cli_rows rows = {0};
+    double *shares = NULL;
+    cli_stitch_saved *saved = NULL;
+    sae_model **models = NULL;
+    size_t n_saved = 0;
+    CLI_TRY(check_out(s, err));
+    CLI_TRY(read_shares(s, &shares, &n_saved, err));
+    saved = calloc(n_saved + 1, sizeof *saved);
+    models = calloc(n_saved + 1, sizeof *models);
+    if (!saved || !models) CLI_TRY(cli_fail_memory(err));
+    CLI_TRY(cli_rows_configure(&rows, app, err));
+    CLI_TRY(sae_model_load(&small, words[0], err));
+    CLI_TRY(sae_model_load(&large, words[1], err));
+    CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
+    CLI_TRY(sae_stitch_run(small, large, rows.source, &s->stitch, &stitch, &app->env, err));
+    if (s->out) {
+        CLI_TRY(make_saes(stitch, s, shares, n_saved, models, saved, err));
+        CLI_TRY(write_files(stitch, words, s, models, saved, n_saved, err));
+    }
+    if (app->common.json)
+        cli_stitch_json(stitch, words[0], words[1], saved, n_saved, app->out);
+    else
+        print(stitch, words, s, sae_source_get_info(rows.source), saved, n_saved, app->out);
+done:
+    sae_stitch_free(stitch);
+    cli_rows_close(&rows);
+    sae_model_free(large);
+    sae_model_free(small);
+    for (size_t i = 0; models && i < n_saved; i++) sae_model_free(models[i]);
+    free(models);
+    free(saved);
+    free(shares);
+    return status;
+}
+
+static const char *const usage[] = {"SMALL LARGE --acts ACTS [--out DIR] [--OPTION VALUE]...", NULL};
+static const cli_note arguments[] = {
+    {"SMALL", "directory of the smaller SAE"},
+    {"LARGE", "directory of a larger SAE of the same activations (any two will do)"},
+};
+static const cli_group groups[] = {
+    {"Files", file_options, 0},
+    {"What to compute", sae_stitch_option_table, offsetof(settings, stitch)},
+};
+static const cli_note examples[] = {
+    {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts --out stitching",
+     "Which latents of the larger SAE does the smaller one miss?"},
+    {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts --order greedy --save at=0.25,0.5 --out stitching",
+     "SAEs a quarter and half of the way between them"},
+};
+static const cli_note json_keys[] = {
+    {"saes, tokens", "the SAEs {small, large}, and rows used"},
+    {"pairs", "pairs of latents, of both SAEs together, that fire together on some row"},
+    {"threshold, threshold_auto", "cosine above which two latents hang together, and whether it was found here"},
+    {"theta_small, theta_large", "of a TopK SAE: the threshold at which its mean L0 is k; else null"},
+    {"max_cos, nearest", "[n_B] maximum decoder cosine with the small SAE's latents, and with which"},
+    {"n_active, delta_mse, delta_mse_se", "[n_B] rows on which it is active; change of the small SAE's MSE when it is "
+                                          "inserted, and standard error; null when it never fired"},
+    {"improving, worsening", "latents with delta_mse < 0 and >= 0"},
+    {"auc, accuracy", "of the maximum cosine as a prediction of the sign; accuracy at the threshold"},
+    {"best_threshold, sensitivity, specificity", "where their sum is largest; null when all have one sign"},
+    {"roc", "threshold (null: above all), sensitivity and specificity of each threshold"},
+    {"base, large", "{mse, fvu, l0} of the small and the large SAE"},
+    {"insertions, swaps, removals", "numbers of operations of each kind"},
+    {"components", "swaps and removals: small and large (ids), max_cos, delta_mse of this alone"},
+    {"order, path",
+     "of the order asked for: {phase, operations, inserted, removed, mse, fvu, l0, ce} (counts so far; ce "
+     "null: cross-entropy is not measured here)"},
+    {"path_random", "the same operations in random order"},
+    {"orders", "{highest_mse, rises} of cosine, delta, greedy and random; rises: operations that raise the MSE"},
+    {"other_paths", "the paths of the orders not asked for"},
+    {"end_error", "max |difference| of the reconstructions of the SAE at the end and LARGE, over max |that of LARGE|"},
+    {"saved", "of --save: path, at, and the keys of a path's entry"},
+    {"errors", "all errors are sums over d, in the activations' own units"},
+};
+
+const cli_command cli_stitch = {
+    .name = "stitch",
+    .summary = "insert and swap latents of one SAE into another",
+    .usage = usage,
+    .description =
+        "Measures for each latent of the large SAE what inserting it into the small one does to the error, and how "
+        "well "
+        "the cosine with its nearest latent predicts that. Latents whose decoder directions are alike then change "
+        "places, "
+        "the others are inserted or removed: a path from the small SAE to the large one, whose error is known after "
+        "every operation.",
+    .arguments = arguments,
+    .n_arguments = CLI_COUNT(arguments),
+    .min_words = 2,
+    .max_words = 2,
+    .groups = groups,
+    .n_groups = CLI_COUNT(groups),
+    .settings_size = sizeof(settings),
+    .defaults = defaults,
+    .examples = examples,
+    .n_examples = CLI_COUNT(examples),
+    .json = json_keys,
+    .n_json = CLI_COUNT(json_keys),
+    .run = run,
+};
