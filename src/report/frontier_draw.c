@@ -148,7 +148,7 @@ static void print_legend(const canvas *c, FILE *out)
     if (plot->shown) fputc('\n', out);
     fprintf(out, "%*sfilled  on the frontier, which dots join\n", INDENT, "");
     fprintf(out, "%*shollow  another SAE is no worse in both and better in one\n", INDENT, "");
-    if (c->covered) fprintf(out, "%*sMarks that others lie upon: %d\n", INDENT, "", c->covered);
+    if (c->covered) fprintf(out, "%*sMarks hidden under others: %d\n", INDENT, "", c->covered);
     if (plot->hidden)
         fprintf(out, "%*sNot shown, since L0 is 0 or a value is unknown: %zu\n", INDENT, "", plot->hidden);
 }

@@ -426,7 +426,7 @@ static void odd_drawings(void **state)
     char *text = drawing(p, 6, 80);
     assert_contains(text, "numbers: width");
     assert_contains(text, "4096");
-    assert_contains(text, "Marks that others lie upon: 1");
+    assert_contains(text, "Marks hidden under others: 1");
     assert_contains(text, "Not shown, since L0 is 0 or a value is unknown: 3");
     assert_null(strstr(text, "jumprelu")); /* nothing of it is shown */
     free(text);
