@@ -133,14 +133,11 @@ static sae_status print_tables(const sae_comparison *c, const char *const *words
 
 static sae_status write_json(const sae_comparison *c, const char *const *words, const char *path, sae_error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory) return cli_fail_memory(err);
-    cli_compare_json(c, words[0], words[1], memory);
-    sae_status status = fclose(memory) == 0 ? cli_write_file(path, text, size, err) : cli_fail_memory(err);
-    free(text);
-    return status;
+    cli_draft draft;
+    sae_status status = cli_draft_open(&draft, err);
+    if (status != SAE_OK) return status;
+    cli_compare_json(c, words[0], words[1], draft.stream);
+    return cli_draft_write(&draft, path, err);
 }
 
 /* compare.json is written last: a directory that has it is complete. */
@@ -159,11 +156,8 @@ static sae_status write_files(const sae_comparison *c, const char *const *words,
 
 static sae_status check_out(const settings *s, sae_error *err)
 {
-    char path[4096];
-    if (!s->out || s->force) return SAE_OK;
-    snprintf(path, sizeof path, "%s/compare.json", s->out);
-    if (!cli_exists(path)) return SAE_OK;
-    return cli_fail(err, SAE_E_EXISTS, "%s holds a comparison already; --force replaces it", s->out);
+    if (s->force) return SAE_OK;
+    return cli_check_fresh(s->out, "compare.json", "a comparison", err);
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)

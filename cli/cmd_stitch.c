@@ -66,12 +66,9 @@ static sae_status read_shares(const settings *s, double **shares, size_t *count,
 
 static sae_status check_out(const settings *s, sae_error *err)
 {
-    char path[4096];
     if (!s->acts) return cli_fail(err, SAE_E_ARG, "--acts is missing: the activations that both SAEs read");
-    if (!s->out || s->force) return SAE_OK;
-    snprintf(path, sizeof path, "%s/stitch.json", s->out);
-    if (!cli_exists(path)) return SAE_OK;
-    return cli_fail(err, SAE_E_EXISTS, "%s holds a stitching already; --force replaces it", s->out);
+    if (s->force) return SAE_OK;
+    return cli_check_fresh(s->out, "stitch.json", "a stitching", err);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
@@ -94,14 +91,11 @@ static sae_status make_saes(const sae_stitch *stitch, const settings *s, const d
 static sae_status write_json(const sae_stitch *stitch, const char *const *words, const cli_stitch_saved *saved,
                              size_t n_saved, const char *path, sae_error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory) return cli_fail_memory(err);
-    cli_stitch_json(stitch, words[0], words[1], saved, n_saved, memory);
-    sae_status status = fclose(memory) == 0 ? cli_write_file(path, text, size, err) : cli_fail_memory(err);
-    free(text);
-    return status;
+    cli_draft draft;
+    sae_status status = cli_draft_open(&draft, err);
+    if (status != SAE_OK) return status;
+    cli_stitch_json(stitch, words[0], words[1], saved, n_saved, draft.stream);
+    return cli_draft_write(&draft, path, err);
 }
 
 /* stitch.json goes first and is written last: a directory that has it is complete. */

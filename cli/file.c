@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-sae_status cli_write_file(const char *path, const char *data, size_t size, sae_error *err)
+static sae_status write_file(const char *path, const char *data, size_t size, sae_error *err)
 {
     char temporary[4200];
     int length = snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
@@ -30,6 +30,30 @@ sae_status cli_write_file(const char *path, const char *data, size_t size, sae_e
     if (written) return SAE_OK;
     unlink(temporary);
     return cli_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(code));
+}
+
+sae_status cli_draft_open(cli_draft *draft, sae_error *err)
+{
+    *draft = (cli_draft){0};
+    draft->stream = open_memstream(&draft->text, &draft->size);
+    return draft->stream ? SAE_OK : cli_fail_memory(err);
+}
+
+sae_status cli_draft_write(cli_draft *draft, const char *path, sae_error *err)
+{
+    bool whole = fclose(draft->stream) == 0;
+    sae_status status = whole ? write_file(path, draft->text, draft->size, err) : cli_fail_memory(err);
+    free(draft->text);
+    return status;
+}
+
+sae_status cli_check_fresh(const char *dir, const char *marker, const char *what, sae_error *err)
+{
+    char path[4096];
+    if (!dir) return SAE_OK;
+    snprintf(path, sizeof path, "%s/%s", dir, marker);
+    if (!cli_exists(path)) return SAE_OK;
+    return cli_fail(err, SAE_E_EXISTS, "%s holds %s already; --force replaces it", dir, what);
 }
 
 sae_status cli_make_directory(const char *path, sae_error *err)

@@ -5,9 +5,20 @@
 #include <sae/status.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
-/* Writes beside `path`, syncs and renames. */
-sae_status cli_write_file(const char *path, const char *data, size_t size, sae_error *err);
+/* Text that is printed into memory first. */
+typedef struct cli_draft {
+    FILE *stream;
+    char *text;
+    size_t size;
+} cli_draft;
+sae_status cli_draft_open(cli_draft *draft, sae_error *err);
+/* Writes it beside `path`, syncs and renames; the draft is gone either way. */
+sae_status cli_draft_write(cli_draft *draft, const char *path, sae_error *err);
+/* SAE_E_EXISTS when `dir` (NULL: nothing to check) holds `marker` already, which says that it is complete; `what` names
+ * its contents. */
+sae_status cli_check_fresh(const char *dir, const char *marker, const char *what, sae_error *err);
 /* mkdir -p. */
 sae_status cli_make_directory(const char *path, sae_error *err);
 bool cli_exists(const char *path);

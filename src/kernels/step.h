@@ -16,9 +16,10 @@ void sae_residual(const sae_codes *codes, const int32_t *subset, int64_t n_subse
 #define SAE_MOST_PREFIXES 32
 
 /* The same for a Matryoshka dictionary, whose prefix g (at most SAE_MOST_PREFIXES of them) has the latents below
- * ends[g] (ascending; the last is n): in one walk along each row's codes, with e_g the residual of prefix g, e
- * [n_prefixes, rows, d]: slice g = Σ_{h ≥ g} e_h (the last slice: the residual of the whole dictionary), slope[j] =
- * (slice of the first prefix that holds the latent)_b·W_dec,i,   row_square[g·rows + b] = ‖e_g,b‖². */
+ * ends[g] (ascending; the last is n), in one walk along each row's codes. With e_g the residual of prefix g:
+ * e [n_prefixes, rows, d]  slice g is Σ_{h ≥ g} e_h; the last is the residual of the whole dictionary
+ * slope[j]                 W_dec,i times row b of the slice of the first prefix that holds the latent
+ * row_square[g·rows + b]   ‖e_g,b‖² */
 void sae_residual_prefixes(const sae_codes *codes, const int32_t *ends, int n_prefixes, const float *target,
                            const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads);
 

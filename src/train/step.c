@@ -38,6 +38,8 @@ static double total_variance(sae_trainer *w, const float *c)
     return centred_square(w, c, sum_of(w->row_square, w->batch));
 }
 
+_Static_assert(SAE_MAX_PREFIXES <= SAE_MOST_PREFIXES, "the kernels take every grid's prefixes");
+
 sae_selection sae_training_selection(const sae_training *t, int64_t step)
 {
     switch (t->config.arch) {
@@ -52,7 +54,7 @@ sae_selection sae_training_selection(const sae_training *t, int64_t step)
     }
 }
 
-static sae_encode_job encode_job(const sae_trainer *w, const sae_training *t, const float *c)
+sae_encode_job sae_train_encode_job(const sae_trainer *w, const sae_training *t, const float *c)
 {
     return (sae_encode_job){
         .c = c,
@@ -98,7 +100,7 @@ static sae_status aux_loss(sae_trainer *w, sae_training *t, const float *c, sae_
     int64_t n_dead = list_dead(t, w->dead);
     if (n_dead == 0) return SAE_OK;
     sae_encode_stats stats = {0};
-    sae_encode_job job = encode_job(w, t, c);
+    sae_encode_job job = sae_train_encode_job(w, t, c);
     job.filter = SAE_FILTER_ROW;
     job.subset = w->dead;
     job.n_subset = n_dead;
@@ -214,7 +216,7 @@ float sae_smallest_value(const sae_codes *codes)
 sae_status sae_trainer_smallest_kept(sae_trainer *w, sae_training *t, float *x, float *smallest, sae_error *err)
 {
     sae_training_rows(t, x, w->batch, true, x, w->threads);
-    sae_encode_job job = encode_job(w, t, x);
+    sae_encode_job job = sae_train_encode_job(w, t, x);
     sae_status status = sae_encode(w->encoder, &job, &t->hint, w->codes, NULL, err);
     if (status == SAE_OK) *smallest = sae_smallest_value(w->codes);
     return status;
@@ -255,7 +257,7 @@ static sae_status forward_by_k(sae_trainer *w, sae_training *t, const float *c, 
     double rows = (double)w->batch;
     int prefixes = prefixes_of(t);
     sae_encode_stats stats = {0};
-    sae_encode_job job = encode_job(w, t, c);
+    sae_encode_job job = sae_train_encode_job(w, t, c);
     sae_status status = sae_encode(w->encoder, &job, &t->hint, w->codes, &stats, err);
     if (status != SAE_OK) return status;
     m->codes = w->codes->row_offsets[w->batch];

@@ -33,17 +33,7 @@ bool sae_config_may_be_dense(const sae_train_config *c)
 sae_status sae_thresholds_start(sae_trainer *w, sae_training *t, const float *c, int64_t step, sae_error *err)
 {
     if (t->config.l0 == 0 || step != t->warm_steps + 1) return SAE_OK;
-    sae_encode_job job = {
-        .c = c,
-        .rows = w->batch,
-        .d = t->d,
-        .n = t->n,
-        .W_enc = t->p.W_enc,
-        .b_enc = t->p.b_enc,
-        .w_norm = t->w_norm,
-        .filter = SAE_FILTER_BATCH,
-        .k = sae_training_k(t),
-    };
+    sae_encode_job job = sae_train_encode_job(w, t, c);
     sae_status status = sae_encode(w->encoder, &job, &t->hint, w->codes, NULL, err);
     if (status != SAE_OK) return status;
     float cut = sae_smallest_value(w->codes);
@@ -109,17 +99,9 @@ static sae_status encode_codes(sae_trainer *w, sae_training *t, const float *c, 
                                sae_error *err)
 {
     for (int64_t i = 0; i < t->n; i++) w->low[i] = t->p.theta ? t->p.theta[i] - half : 0;
-    sae_encode_job job = {
-        .c = c,
-        .rows = w->batch,
-        .d = t->d,
-        .n = t->n,
-        .W_enc = t->p.W_enc,
-        .b_enc = t->p.b_enc,
-        .w_norm = t->w_norm,
-        .filter = SAE_FILTER_LATENT,
-        .theta = w->low,
-    };
+    sae_encode_job job = sae_train_encode_job(w, t, c);
+    job.filter = SAE_FILTER_LATENT;
+    job.theta = w->low;
     sae_encode_stats stats = {0};
     sae_status status = sae_encode(w->encoder, &job, NULL, w->codes, &stats, err);
     m->rescored = stats.rescored;

@@ -119,6 +119,10 @@ typedef struct sae_train_needs {
 } sae_train_needs;
 sae_train_needs sae_train_needs_of(const sae_train_config *configs, size_t count);
 
+/* Encoding of the batch c [batch, d] with the selection of a kind that has k; callers with another change the filter.
+ */
+sae_encode_job sae_train_encode_job(const sae_trainer *w, const sae_training *t, const float *c);
+
 /* One step of one SAE on x [batch, d] (raw); c [batch, d] may be x itself. */
 sae_status sae_train_step_one(sae_trainer *w, sae_training *t, const float *x, float *c, bool want_fvu,
                               sae_step_metrics *m, sae_error *err);
