@@ -6,11 +6,13 @@
 #include "web/server/target.h"
 
 #include <sae/env.h>
+#include <sae/store.h>
 
 #define WEB_TOKEN_SIZE 33
 
 typedef struct web_app {
     const sae_env *env;
+    sae_store *store;
     char token[WEB_TOKEN_SIZE]; /* what a request that writes must show: only pages served here can read it */
 } web_app;
 

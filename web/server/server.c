@@ -178,6 +178,7 @@ sae_status web_server_start(web_server **out, const web_config *config, const sa
     if (!server) return web_fail_memory(err);
     server->env = env;
     server->app.env = env;
+    WEB_TRY(sae_store_open(&server->app.store, config->database, err));
     WEB_TRY(make_token(server->app.token, err));
     WEB_TRY(web_assets_open(&server->assets, err));
     WEB_TRY(web_listen(config->host, config->port, &socket, server->url, sizeof server->url, err));
@@ -209,5 +210,6 @@ void web_server_stop(web_server *server)
     if (server->daemon) MHD_stop_daemon(server->daemon);
     web_clients_free(server->clients);
     web_assets_close(server->assets);
+    sae_store_close(server->app.store);
     free(server);
 }

@@ -1,0 +1,71 @@
+/* GET /compare/A/B: how near each latent of A is to those of B, and the other way round; with what sae compare found,
+ * when the database holds it. */
+#include "web/server/columns.h"
+#include "web/server/handlers.h"
+#include "web/server/json.h"
+#include "web/server/query.h"
+
+static json_t *describe(const web_columns *c)
+{
+    size_t n = (size_t)c->n;
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "n_active", web_floats(c->n_active, n), "cos", web_floats(c->cosine, n),
+                     "pearson", web_floats(c->pearson, n), "nearest", web_floats(c->nearest, n), "mutual",
+                     web_floats(c->mutual, n));
+}
+
+static sae_status add_side(web_request *request, int64_t sae, int64_t vs, json_t *out, const char *key, sae_error *err)
+{
+    web_columns columns;
+    sae_status status = web_columns_read(request->app->store, sae, vs, &columns, err);
+    if (status == SAE_OK) json_object_set_new(out, key, describe(&columns));
+    web_columns_clear(&columns);
+    return status;
+}
+
+/* The first result of a kind for these two, in either order. NULL when there is none. */
+static sae_status find_result(web_request *request, sae_store_result_kind kind, int64_t a, int64_t b,
+                              const sae_store_result **out, sae_error *err)
+{
+    sae_store *store = request->app->store;
+    int64_t count = (int64_t)sae_store_get_meta(store)->n_results;
+    *out = NULL;
+    for (int64_t i = 0; i < count; i++) {
+        const sae_store_result *result;
+        sae_status status = sae_store_get_result(store, i, &result, err);
+        if (status != SAE_OK) return status;
+        bool straight = result->large == a && result->small == b, turned = result->large == b && result->small == a;
+        if (result->kind == kind && (straight || turned)) {
+            *out = result;
+            return SAE_OK;
+        }
+        sae_store_free(result);
+    }
+    return SAE_OK;
+}
+
+sae_status web_get_compare(web_request *request, json_t **out, sae_error *err)
+{
+    int64_t a, b;
+    const sae_store_result *compared = NULL, *stitched = NULL;
+    json_t *answer = json_object();
+    sae_status status = web_query_sae(request, request->wild[0], &a, err);
+    if (status == SAE_OK) status = web_query_sae(request, request->wild[1], &b, err);
+    if (status == SAE_OK && a == b)
+        status =
+            web_missing(request, err, "\"%.100s\" is the same SAE twice; a comparison takes two", request->wild[0]);
+    if (status == SAE_OK) status = add_side(request, a, b, answer, "forward", err);
+    if (status == SAE_OK) status = add_side(request, b, a, answer, "back", err);
+    if (status == SAE_OK) status = find_result(request, SAE_RESULT_COMPARE, a, b, &compared, err);
+    if (status == SAE_OK) status = find_result(request, SAE_RESULT_STITCH, a, b, &stitched, err);
+    if (status == SAE_OK) {
+        json_object_set_new(answer, "result",
+                            compared ? json_loadb(compared->json, compared->json_size, 0, NULL) : json_null());
+        json_object_set_new(answer, "flipped", json_boolean(compared && compared->large == b));
+        json_object_set_new(answer, "stitch", stitched ? json_integer(stitched->index) : json_null());
+        *out = json_incref(answer);
+    }
+    sae_store_free(compared);
+    sae_store_free(stitched);
+    json_decref(answer);
+    return status;
+}
