@@ -39,7 +39,7 @@ endif()
 foreach(target ${SAE_OBJECT_TARGETS})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${target} PRIVATE OpenMP::OpenMP_C PkgConfig::BLAS PkgConfig::JANSSON PkgConfig::PCRE2
-                                          PkgConfig::ZLIB)
+                                          PkgConfig::ZLIB PkgConfig::SQLITE)
 endforeach()
 
 add_library(sae_static STATIC ${SAE_OBJECTS})
@@ -50,5 +50,5 @@ foreach(target sae_static sae_shared)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PUBLIC PkgConfig::BLAS PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::ZLIB
-                                         OpenMP::OpenMP_C Threads::Threads m ${CMAKE_DL_LIBS})
+                                         PkgConfig::SQLITE OpenMP::OpenMP_C Threads::Threads m ${CMAKE_DL_LIBS})
 endforeach()

@@ -41,6 +41,7 @@ for group in "$@"; do
         need libpcre2-dev library libpcre2-8
         need zlib1g-dev library zlib
         need libmicrohttpd-dev library libmicrohttpd
+        need libsqlite3-dev library sqlite3
         ;;
     test) need libcmocka-dev library cmocka ;;
     demo)
