@@ -42,7 +42,7 @@ BEGIN {
     home["analysis"] = home["compare"] = home["stitch"] = "analysis"
     home["frontier"] = "report"
     home["bench"] = "bench"
-    home["store"] = "store"
+    home["store"] = home["labels"] = "store"
     home["dash"] = "dash"
     # headers of libraries, and the only files that may include them
     corner["cblas.h"] = "^src/kernels/cpu/blas\\.c$"

@@ -35,7 +35,7 @@ export function logarithmic(from, to, low, high) {
 export function frame(options) {
   const { width = 460, height = 180, left = 44, right = 12, top = 10, bottom = 34 } = options;
   const box = { left, right: width - right, top, bottom: height - bottom };
-  const root = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": options.label ?? "" });
+  const root = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": options.label ?? "" });
   return { root, box, width, height };
 }
 
@@ -57,6 +57,21 @@ export function yAxis({ root, box }, scale, { title, ticks, format = number, gri
     root.append(svg("text", { x: box.left - 6, y: y + 4, "text-anchor": "end" }, format(t)));
   }
   if (title) root.append(svg("text", { class: "axis-title", x: box.left - 38, y: box.top - 1 }, title));
+}
+
+const STEP = 20;
+
+// Draws anew when there is more or less room, so that text keeps its size. draw(width) gives an element.
+export function fitted(draw) {
+  const holder = h("div", { class: "fitted" });
+  let drawn = 0;
+  new ResizeObserver(() => {
+    const width = Math.max(260, Math.floor(holder.clientWidth / STEP) * STEP);
+    if (width === drawn || !holder.clientWidth) return;
+    drawn = width;
+    holder.replaceChildren(draw(width));
+  }).observe(holder);
+  return holder;
 }
 
 // A drawing with its title, what it shows in words, and its numbers: columns [name], rows [[value]].

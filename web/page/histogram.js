@@ -1,13 +1,13 @@
 // Bars over bins.
-import { figure, frame, linear, xAxis, yAxis } from "./chart.js";
+import { figure, fitted, frame, linear, xAxis, yAxis } from "./chart.js";
 import { svg } from "./dom.js";
 import { count, number } from "./format.js";
 
 // options: {title, caption, hist: {edges, counts}, xTitle, format, logY, rules: [{at, name}], bar: (lo, hi) → class,
-//           pick: (lo, hi) → called when a bar is clicked, width, height, log10: edges are powers}
-export function histogram(options) {
+//           pick: (lo, hi) → called when a bar is clicked, height}
+function draw(options, width) {
   const { edges, counts } = options.hist;
-  const { width = 460, height = 170 } = options;
+  const height = options.height ?? 170;
   const drawing = frame({ width, height, label: options.label ?? options.title });
   const { root, box } = drawing;
   const most = Math.max(1, ...counts);
@@ -33,10 +33,15 @@ export function histogram(options) {
     if (rule.name) root.append(svg("text", { x: x(rule.at), y: box.top - 1, "text-anchor": "middle" }, rule.name));
   }
   xAxis(drawing, x, { title: options.xTitle, format });
+  return root;
+}
+
+export function histogram(options) {
+  const { edges, counts } = options.hist;
   return figure({
     title: options.title,
     tools: options.tools,
-    drawing: root,
+    drawing: fitted((width) => draw(options, width)),
     caption: options.caption,
     columns: ["from", "to", "count"],
     rows: counts.map((n, i) => [edges[i], edges[i + 1], n]),

@@ -1,5 +1,5 @@
 // Curves, and points with names.
-import { figure, frame, linear, logarithmic, xAxis, yAxis } from "./chart.js";
+import { figure, fitted, frame, linear, logarithmic, xAxis, yAxis } from "./chart.js";
 import { svg } from "./dom.js";
 import { number } from "./format.js";
 
@@ -15,9 +15,8 @@ function range(values, pad) {
   return [low - room, high + room];
 }
 
-// options: {title, caption, series: [{name, style, points: [[x, y]]}], xTitle, yTitle, xRange, yRange, rules, width, height}
-export function lines(options) {
-  const drawing = frame({ left: 52, width: 720, height: 300, ...options, label: options.label ?? options.title });
+function drawLines(options, width) {
+  const drawing = frame({ left: 52, top: 18, height: options.height ?? 300, width, label: options.label ?? options.title });
   const { root, box } = drawing;
   const all = options.series.flatMap((s) => s.points);
   const [x0, x1] = options.xRange ?? range(all.map((p) => p[0]), 0);
@@ -33,9 +32,14 @@ export function lines(options) {
     const path = s.points.filter((p) => Number.isFinite(p[1])).map((p, i) => `${i ? "L" : "M"}${x(p[0]).toFixed(1)} ${y(p[1]).toFixed(1)}`).join("");
     root.append(svg("path", { class: `line ${s.style ?? ""}`, d: path }, svg("title", {}, s.name)));
   }
+  return root;
+}
+
+// options: {title, caption, series: [{name, style, points: [[x, y]]}], xTitle, yTitle, xRange, yRange, rules, height}
+export function lines(options) {
   return figure({
     title: options.title,
-    drawing: root,
+    drawing: fitted((width) => drawLines(options, width)),
     caption: options.caption,
     legend: options.series.length > 1 ? options.series.map((s) => [s.name, s.style ?? ""]) : null,
     columns: [options.xTitle ?? "x", ...options.series.map((s) => s.name)],
@@ -43,11 +47,8 @@ export function lines(options) {
   });
 }
 
-// The L0–FVU frontier. saes: [{name, l0, fvu, on_frontier}], href: name → address.
-export function frontier(saes, href) {
-  const placed = saes.filter((s) => s.l0 > 0 && Number.isFinite(s.fvu) && s.fvu !== null);
-  if (placed.length === 0) return null;
-  const drawing = frame({ left: 52, width: 720, height: 320, right: 90, label: "FVU over L0 of each SAE" });
+function drawFrontier(placed, best, href, width) {
+  const drawing = frame({ left: 52, top: 18, width, height: 320, right: width > 500 ? 110 : 40, label: "FVU over L0 of each SAE" });
   const { root, box } = drawing;
   const l0 = placed.map((s) => s.l0);
   const low = Math.min(...l0), high = Math.max(...l0);
@@ -56,7 +57,6 @@ export function frontier(saes, href) {
   const y = linear(Math.max(0, y0), y1, box.bottom, box.top);
   yAxis(drawing, y, { title: "FVU" });
   xAxis(drawing, x, { title: "L0: active latents per token (logarithmic)" });
-  const best = placed.filter((s) => s.on_frontier).sort((a, b) => a.l0 - b.l0 || a.fvu - b.fvu);
   if (best.length > 1) root.append(svg("path", { class: "step", d: best.map((s, i) => `${i ? `H${x(s.l0).toFixed(1)}V${y(s.fvu).toFixed(1)}` : `M${x(s.l0).toFixed(1)} ${y(s.fvu).toFixed(1)}`}`).join("") }));
   const taken = [];
   for (const s of [...placed].sort((a, b) => a.fvu - b.fvu)) {
@@ -68,8 +68,16 @@ export function frontier(saes, href) {
       svg("text", { class: "dot-name", x: x(s.l0) + 11, y: ty }, s.name),
       svg("title", {}, `${s.name}: L0 ${number(s.l0)}, FVU ${number(s.fvu)}${s.on_frontier ? "" : " (another SAE is better in both)"}`)));
   }
+  return root;
+}
+
+// The L0–FVU frontier. saes: [{name, l0, fvu, on_frontier}], href: name → address.
+export function frontier(saes, href) {
+  const placed = saes.filter((s) => s.l0 > 0 && Number.isFinite(s.fvu));
+  if (placed.length === 0) return null;
+  const best = placed.filter((s) => s.on_frontier).sort((a, b) => a.l0 - b.l0 || a.fvu - b.fvu);
   return figure({
-    drawing: root,
+    drawing: fitted((width) => drawFrontier(placed, best, href, width)),
     caption: `Lower and further left is better. ${best.length === placed.length ? "No SAE here beats another in both." : `${best.length} of ${placed.length} are on the frontier: no other beats them in both sparsity and reconstruction.`}`,
     columns: ["SAE", "L0", "FVU"],
     rows: placed.map((s) => [s.name, s.l0, s.fvu]),

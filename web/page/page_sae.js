@@ -42,8 +42,6 @@ function density(sae, tokens, query) {
     hist: { edges: edges.slice(first, last + 2), counts: sae.density_counts.slice(first, last + 1) },
     xTitle: "log10 of the share of tokens",
     format: (v) => number(v, 2),
-    width: 720,
-    height: 170,
     bar: (lo, hi) => (within(lo, hi) ? "" : "soft"),
     pick: (lo, hi) => setQuery({ min_n_active: Math.ceil(tokens * 10 ** lo), max_n_active: Math.floor(tokens * 10 ** hi), offset: null }),
     caption: `${count(sae.n - sae.dead)} latents fired, ${count(sae.dead)} never did. A click on a bar shows its latents below.`,

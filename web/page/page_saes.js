@@ -53,8 +53,6 @@ export async function saesPage(_, query) {
         h("p", { class: "eyebrow" }, [db.model, db.hook_name].filter(Boolean).join(" \u00B7 ") || "activations"),
         h("h1", {}, items.length === 1 ? "One sparse autoencoder" : `${items.length} sparse autoencoders`))),
       h("p", { class: "lead" }, `What their latents fire on, over ${count(db.tokens)} tokens of ${count(db.documents)} documents.`),
-      chart ? h("section", { class: "card" }, h("h2", {}, "Sparsity against reconstruction"), chart) : null,
-      h("h2", {}, "All of them"),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "SAEs" },
         h("table", {},
           h("thead", {}, h("tr", {}, items.length > 1 ? h("th", { scope: "col" }, h("span", { class: "unseen" }, "Choose two")) : null, COLUMNS.map((c) => heading(c, sort, descending)))),
@@ -67,6 +65,7 @@ export async function saesPage(_, query) {
       items.length > 1 ? h("div", { class: "pager" },
         h("span", {}, pair.length === 2 ? `${pair[0].name} and ${pair[1].name}` : "Tick two SAEs to compare them."),
         h("button", { type: "button", class: "primary", id: "compare", disabled: pair.length !== 2, click: () => go(`/c/${encodeURIComponent(pair[1].name)}/${encodeURIComponent(pair[0].name)}`) }, "Compare")) : null,
+      chart ? h("section", { class: "card" }, h("h2", {}, "Sparsity against reconstruction"), chart) : null,
     ],
   };
 }

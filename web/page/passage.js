@@ -13,7 +13,10 @@ export function shade(ratio) {
   return Math.max(1, Math.min(SHADES, Math.round(SHADES * Math.log10(1 + 9 * ratio))));
 }
 
-function visible(text, breaks) {
+const DOCUMENT = "\u00B6";
+
+function visible({ text, special }, breaks) {
+  if (special) return h("span", { class: "mark" }, DOCUMENT);
   if (!HIDDEN.test(text)) return text;
   const parts = [];
   for (const character of text) {
@@ -25,7 +28,7 @@ function visible(text, breaks) {
 
 // Tokens that show one character together are one piece; its activation is the largest of theirs.
 function pieces(passage) {
-  const acts = new Map(passage.acts);
+  const acts = new Map(passage.acts), special = new Set(passage.special);
   const out = [];
   passage.text.forEach((text, i) => {
     const value = acts.get(i) ?? 0;
@@ -34,7 +37,7 @@ function pieces(passage) {
       last.value = Math.max(last.value, value);
       last.tokens.push(i);
     } else {
-      out.push({ text: text ?? "", value, tokens: [i], at: i });
+      out.push({ text: text ?? "", value, tokens: [i], at: i, special: special.has(i) });
     }
   });
   return out;
@@ -69,7 +72,7 @@ export function passageView(passage, options) {
   const spans = list.map((piece) => {
     const level = shade(piece.value / options.max);
     const isPeak = piece.tokens.includes(peak);
-    return h("span", { class: `t${level ? ` a${level}` : ""}${isPeak ? " peak" : ""}` }, visible(piece.text, options.breaks),
+    return h("span", { class: `t${level ? ` a${level}` : ""}${isPeak ? " peak" : ""}` }, visible(piece, options.breaks),
       options.values && piece.value > 0 ? h("span", { class: "val" }, number(piece.value, 3)) : null);
   });
   const peakPiece = list.find((piece) => piece.tokens.includes(peak));

@@ -1,5 +1,5 @@
 /* GET /compare/A/B: how near each latent of A is to those of B, and the other way round; with what sae compare found,
- * when the database holds it. */
+ * when the database holds it. GET /nearest/A/B: for each latent of A its nearest of B. */
 #include "web/server/columns.h"
 #include "web/server/handlers.h"
 #include "web/server/json.h"
@@ -67,5 +67,19 @@ sae_status web_get_compare(web_request *request, json_t **out, sae_error *err)
     sae_store_free(compared);
     sae_store_free(stitched);
     json_decref(answer);
+    return status;
+}
+
+sae_status web_get_matches(web_request *request, json_t **out, sae_error *err)
+{
+    int64_t a, b;
+    web_columns columns = {0};
+    sae_status status = web_query_sae(request, request->wild[0], &a, err);
+    if (status == SAE_OK) status = web_query_sae(request, request->wild[1], &b, err);
+    if (status == SAE_OK) status = web_columns_read(request->app->store, a, b, &columns, err);
+    if (status == SAE_OK)
+        *out = json_pack("{s:o,s:o}", "nearest", web_floats(columns.nearest, (size_t)columns.n), "cos",
+                         web_floats(columns.cosine, (size_t)columns.n));
+    web_columns_clear(&columns);
     return status;
 }

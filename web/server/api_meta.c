@@ -16,8 +16,11 @@ static json_t *database(const sae_store_meta *meta)
 
 sae_status web_get_meta(web_request *request, json_t **out, sae_error *err)
 {
+    const web_app *app = request->app;
     (void)err;
-    *out = json_pack("{s:s,s:i,s:s,s:o}", "version", sae_version(), "schema", 1, "token", request->app->token,
-                     "database", database(sae_store_get_meta(request->app->store)));
+    *out =
+        json_pack("{s:s,s:i,s:s,s:{s:b,s:o},s:{s:b},s:o}", "version", sae_version(), "schema", 1, "token", app->token,
+                  "encode", "available", app->live != NULL, "why", app->live ? json_null() : json_string(WEB_NO_MODEL),
+                  "labels", "writable", app->labels != NULL, "database", database(sae_store_get_meta(app->store)));
     return SAE_OK;
 }

@@ -41,7 +41,7 @@ sae_status web_get_results(web_request *request, json_t **out, sae_error *err)
     return SAE_OK;
 }
 
-static sae_status read_result(web_request *request, const sae_store_result **out, sae_error *err)
+sae_status web_read_result(web_request *request, const sae_store_result **out, sae_error *err)
 {
     sae_store *store = request->app->store;
     int64_t index, count = (int64_t)sae_store_get_meta(store)->n_results;
@@ -55,14 +55,19 @@ static sae_status read_result(web_request *request, const sae_store_result **out
 sae_status web_get_result(web_request *request, json_t **out, sae_error *err)
 {
     const sae_store_result *result;
-    sae_status status = read_result(request, &result, err);
+    sae_status status = web_read_result(request, &result, err);
     if (status != SAE_OK) return status;
     json_t *vectors = json_object();
     for (size_t i = 0; i < result->n_vectors; i++)
         json_object_set_new(vectors, result->vectors[i].name, json_integer(result->vectors[i].count));
     *out = describe(request->app->store, result);
     json_object_set_new(*out, "vectors", vectors);
-    json_object_set_new(*out, "json", json_loadb(result->json, result->json_size, 0, NULL));
+    json_t *document = json_loadb(result->json, result->json_size, 0, NULL);
+    if (result->kind == SAE_RESULT_META) { /* what api_parts.c gives piece by piece */
+        json_object_del(document, "latents");
+        json_object_del(document, "meta_latents");
+    }
+    json_object_set_new(*out, "json", document);
     sae_store_free(result);
     return SAE_OK;
 }
@@ -85,7 +90,7 @@ sae_status web_get_vectors(web_request *request, json_t **out, sae_error *err)
 {
     const char *names = web_target_text(request->target, "names");
     const sae_store_result *result;
-    sae_status status = read_result(request, &result, err);
+    sae_status status = web_read_result(request, &result, err);
     if (status != SAE_OK) return status;
     json_t *answer = json_object();
     for (const char *at = names ? names : ""; *at;) {

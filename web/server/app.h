@@ -5,14 +5,21 @@
 #include "web/server/reply.h"
 #include "web/server/target.h"
 
+#include "web/server/live.h"
+
 #include <sae/env.h>
+#include <sae/labels.h>
 #include <sae/store.h>
 
 #define WEB_TOKEN_SIZE 33
+#define WEB_NO_MODEL                                                                                                   \
+    "Trying a text takes the language model: start sae serve with --model DIR, where the SAEs still lie as they did."
 
 typedef struct web_app {
     const sae_env *env;
     sae_store *store;
+    sae_labels *labels;         /* NULL: there is no place for them */
+    web_live *live;             /* NULL: there is no model */
     char token[WEB_TOKEN_SIZE]; /* what a request that writes must show: only pages served here can read it */
 } web_app;
 

@@ -29,9 +29,34 @@ sae_status web_get_nearest(web_request *request, json_t **out, sae_error *err);
 
 /* api_compare.c */
 sae_status web_get_compare(web_request *request, json_t **out, sae_error *err);
+sae_status web_get_matches(web_request *request, json_t **out, sae_error *err);
 /* api_results.c */
 sae_status web_get_results(web_request *request, json_t **out, sae_error *err);
 sae_status web_get_result(web_request *request, json_t **out, sae_error *err);
 sae_status web_get_vectors(web_request *request, json_t **out, sae_error *err);
+/* The result that the first segment names. */
+sae_status web_read_result(web_request *request, const sae_store_result **out, sae_error *err);
+/* api_parts.c */
+sae_status web_get_meta_latents(web_request *request, json_t **out, sae_error *err);
+sae_status web_get_meta_latent(web_request *request, json_t **out, sae_error *err);
+sae_status web_get_decomposition(web_request *request, json_t **out, sae_error *err);
+
+/* api_labels.c */
+sae_status web_get_labels(web_request *request, json_t **out, sae_error *err);
+sae_status web_put_label(web_request *request, json_t **out, sae_error *err);
+/* SAE_E_UNSUPPORTED when there is no place for labels. */
+sae_status web_need_labels(const web_request *request, sae_error *err);
+/* The only value of what was sent, a text. */
+sae_status web_body_text(const web_request *request, const char *key, const char **out, sae_error *err);
+/* api_lists.c */
+sae_status web_get_lists(web_request *request, json_t **out, sae_error *err);
+sae_status web_get_list(web_request *request, json_t **out, sae_error *err);
+sae_status web_post_list(web_request *request, json_t **out, sae_error *err);
+sae_status web_delete_list(web_request *request, json_t **out, sae_error *err);
+sae_status web_put_item(web_request *request, json_t **out, sae_error *err);
+sae_status web_delete_item(web_request *request, json_t **out, sae_error *err);
+sae_status web_lists_json(web_request *request, json_t **out, sae_error *err);
+/* api_encode.c */
+sae_status web_post_encode(web_request *request, json_t **out, sae_error *err);
 
 #endif

@@ -131,17 +131,18 @@ static json_t *piece(const sae_store_passage *passage, size_t at)
 
 json_t *web_passage(const sae_store_passage *passage)
 {
-    json_t *text = json_array(), *acts = json_array();
+    json_t *text = json_array(), *acts = json_array(), *special = json_array();
     for (size_t i = 0; i < passage->count; i++) {
         bool ends_another = i > 0 && passage->tokens[i].joined;
+        if (passage->tokens[i].special) json_array_append_new(special, json_integer((json_int_t)i));
         json_array_append_new(text, ends_another ? json_null() : piece(passage, i));
     }
     for (size_t i = 0; i < passage->n_acts; i++)
         json_array_append_new(acts,
                               json_pack("[i,o]", (int)passage->offsets[i], web_short((double)passage->values[i])));
-    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o}", "first", (json_int_t)passage->first, "document",
+    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "first", (json_int_t)passage->first, "document",
                      (json_int_t)passage->document, "before", (json_int_t)passage->before, "after",
-                     (json_int_t)passage->after, "text", text, "acts", acts);
+                     (json_int_t)passage->after, "text", text, "special", special, "acts", acts);
 }
 
 json_t *web_hist(const sae_store_hist *hist)

@@ -19,7 +19,8 @@ json_t *web_shorts(const double *values, size_t count);
 /* {"f32": base64 of little-endian float32, NaN for null}: arrays of thousands. */
 json_t *web_floats(const double *values, size_t count);
 
-/* {first, document, before, after, text:[…], acts:[[offset, value], …]}: the text of a token that ends a character
+/* {first, document, before, after, text:[…], special:[offset, …], acts:[[offset, value], …]}: the
+ * text of a token that ends a character
  * which the one before began is null, its bytes stand there. */
 json_t *web_passage(const sae_store_passage *passage);
 /* {edges, counts} or null. */

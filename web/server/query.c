@@ -1,6 +1,7 @@
 #include "web/server/query.h"
 
 #include "web/server/fail.h"
+#include "web/server/labels.h"
 
 #include <float.h>
 #include <math.h>
@@ -83,7 +84,9 @@ sae_status web_query_read(web_request *request, int64_t sae, web_query *out, sae
     WEB_TRY(web_target_choice(target, "dead", dead, &which, err));
     if (vs) WEB_TRY(web_query_sae(request, vs, &query->vs, err));
     WEB_TRY(read_bounds(target, query, err));
-    WEB_TRY(read_ids(web_target_text(target, "ids"), out, err));
+    WEB_TRY(web_labels_filter(request, sae, &out->ids, &query->n_ids, err));
+    query->ids = out->ids;
+    if (!out->ids) WEB_TRY(read_ids(web_target_text(target, "ids"), out, err));
     WEB_TRY(web_target_int(target, "offset", 0, INT64_MAX, &query->offset, err));
     WEB_TRY(web_target_int(target, "limit", 1, MOST_ROWS, &query->limit, err));
     query->descending = direction == 1;

@@ -1,4 +1,5 @@
-/* The parameters of a table of latents: sort, dir, vs, min_COLUMN, max_COLUMN, dead, tok, ids, offset, limit. */
+/* The parameters of a table of latents: sort, dir, vs, min_COLUMN, max_COLUMN, dead, tok, label, list, ids, offset,
+ * limit. */
 #ifndef WEB_QUERY_H
 #define WEB_QUERY_H
 

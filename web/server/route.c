@@ -54,8 +54,8 @@ const web_route *web_route_find(const web_route *table, const char *method, cons
 bool web_route_is_page(const web_target *target)
 {
     static const char *const patterns[] = {
-        "",     "s/:",    "s/:/f/:",    "s/:/text",   "c/:/:", "c/:/:/f/:/:", "c/:/:/n/:", "stitch/:",
-        "tree", "meta/:", "meta/:/l/:", "meta/:/m/:", "lists", "lists/:",     "help",
+        "",         "s/:",  "s/:/f/:", "s/:/text",   "compare", "c/:/:",   "c/:/:/f/:/:", "c/:/:/n/:",
+        "stitch/:", "tree", "meta/:",  "meta/:/m/:", "lists",   "lists/:", "help",
     };
     const char *wild[WEB_MAX_WILD];
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)

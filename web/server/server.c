@@ -179,6 +179,8 @@ sae_status web_server_start(web_server **out, const web_config *config, const sa
     server->env = env;
     server->app.env = env;
     WEB_TRY(sae_store_open(&server->app.store, config->database, err));
+    if (config->labels) WEB_TRY(sae_labels_open(&server->app.labels, config->labels, err));
+    if (config->model) WEB_TRY(web_live_open(&server->app.live, config->model, server->app.store, env, err));
     WEB_TRY(make_token(server->app.token, err));
     WEB_TRY(web_assets_open(&server->assets, err));
     WEB_TRY(web_listen(config->host, config->port, &socket, server->url, sizeof server->url, err));
@@ -210,6 +212,8 @@ void web_server_stop(web_server *server)
     if (server->daemon) MHD_stop_daemon(server->daemon);
     web_clients_free(server->clients);
     web_assets_close(server->assets);
+    web_live_close(server->app.live);
+    sae_labels_close(server->app.labels);
     sae_store_close(server->app.store);
     free(server);
 }
