@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/compare_json.h"
 #include "cli/file.h"
+#include "cli/origin.h"
 #include "cli/rows.h"
 #include "cli/table.h"
 
@@ -29,7 +30,9 @@ static const sae_option *file_options(size_t *count)
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, out),
          .metavar = "DIR",
-         .help = "directory for compare.json, histogram.csv and latents.csv; without it nothing is written"},
+         .help = "directory for the report index.html, compare.json, tables (.csv) and pictures (.svg); without it "
+                 "nothing is "
+                 "written"},
         {.name = "force",
          .type = SAE_OPT_BOOL,
          .offset = offsetof(settings, force),
@@ -126,7 +129,9 @@ static sae_status print_tables(const sae_comparison *c, const char *const *words
             drawing);
     print_novel(c, out);
     if (c->latent >= 0) print_latent(c, out);
-    if (s->out) fprintf(out, "\nWrote compare.json, histogram.csv and latents.csv in %s\n", s->out);
+    if (s->out)
+        fprintf(out, "\nWrote the report %s/index.html, and compare.json, three tables and three pictures beside it\n",
+                s->out);
     free(drawing);
     return SAE_OK;
 }
@@ -140,18 +145,30 @@ static sae_status write_json(const sae_comparison *c, const char *const *words, 
     return cli_draft_write(&draft, path, err);
 }
 
-/* compare.json is written last: a directory that has it is complete. */
-static sae_status write_files(const sae_comparison *c, const char *const *words, const settings *s, sae_error *err)
+/* compare.json goes first and is written last: a directory that has it is complete. */
+static sae_status write_files(const sae_comparison *c, const char *const *words, const settings *s,
+                              const sae_report_origin *origin, sae_error *err)
 {
-    char path[4096];
+    static const struct {
+        const char *name;
+        sae_status (*write)(const sae_comparison *, const char *, sae_error *);
+    } files[] = {
+        {"histogram.csv", sae_comparison_write_histogram}, {"latents.csv", sae_comparison_write_latents},
+        {"errors.csv", sae_comparison_write_errors},       {"histogram.svg", sae_comparison_draw_histogram},
+        {"pairs.svg", sae_comparison_draw_pairs},          {"errors.svg", sae_comparison_draw_errors},
+    };
+    char path[4096], marker[4096];
     sae_status status = cli_make_directory(s->out, err);
     if (status != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/histogram.csv", s->out);
-    if ((status = sae_comparison_write_histogram(c, path, err)) != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/latents.csv", s->out);
-    if ((status = sae_comparison_write_latents(c, path, err)) != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/compare.json", s->out);
-    return write_json(c, words, path, err);
+    snprintf(marker, sizeof marker, "%s/compare.json", s->out);
+    if ((status = cli_remove_marker(marker, err)) != SAE_OK) return status;
+    for (size_t i = 0; i < CLI_COUNT(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", s->out, files[i].name);
+        if ((status = files[i].write(c, path, err)) != SAE_OK) return status;
+    }
+    snprintf(path, sizeof path, "%s/index.html", s->out);
+    if ((status = sae_report_comparison(c, origin, path, err)) != SAE_OK) return status;
+    return write_json(c, words, marker, err);
 }
 
 static sae_status check_out(const settings *s, sae_error *err)
@@ -173,7 +190,9 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(sae_model_load(&large, words[1], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     CLI_TRY(sae_compare(small, large, rows.source, &s->compare, &comparison, &app->env, err));
-    if (s->out) CLI_TRY(write_files(comparison, words, s, err));
+    cli_origin origin;
+    cli_origin_of(&origin, words, small, large, s->acts, rows.source);
+    if (s->out) CLI_TRY(write_files(comparison, words, s, &origin.report, err));
     if (app->common.json)
         cli_compare_json(comparison, words[0], words[1], app->out);
     else

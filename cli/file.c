@@ -56,6 +56,12 @@ sae_status cli_check_fresh(const char *dir, const char *marker, const char *what
     return cli_fail(err, SAE_E_EXISTS, "%s holds %s already; --force replaces it", dir, what);
 }
 
+sae_status cli_remove_marker(const char *path, sae_error *err)
+{
+    if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
+    return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
+}
+
 sae_status cli_make_directory(const char *path, sae_error *err)
 {
     struct stat info;

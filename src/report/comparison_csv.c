@@ -49,3 +49,30 @@ sae_status sae_comparison_write_latents(const sae_comparison *c, const char *pat
     }
     return sae_draft_save(&draft, path, err);
 }
+
+static void error_line(FILE *stream, const char *sae, const sae_split *split, const sae_interval *inactive,
+                       const sae_interval *active, const sae_interval *difference)
+{
+    const sae_interval *intervals[3] = {inactive, active, difference};
+    const double values[3] = {split->inactive, split->active, split->difference};
+    fputs(sae, stream);
+    for (int i = 0; i < 3; i++) {
+        field(stream, values[i]);
+        field(stream, intervals[i]->low);
+        field(stream, intervals[i]->high);
+    }
+    fputc('\n', stream);
+}
+
+sae_status sae_comparison_write_errors(const sae_comparison *c, const char *path, sae_error *err)
+{
+    const sae_novel_mean *m = &c->novel_mean;
+    sae_draft draft;
+    sae_status status = sae_draft_open(&draft, "a table of errors", err);
+    if (status != SAE_OK) return status;
+    fprintf(draft.stream, "sae,inactive,inactive_low,inactive_high,active,active_low,active_high,difference,"
+                          "difference_low,difference_high\n");
+    error_line(draft.stream, "large", &m->large, &m->large_inactive, &m->large_active, &m->large_difference);
+    error_line(draft.stream, "small", &m->small, &m->small_inactive, &m->small_active, &m->small_difference);
+    return sae_draft_save(&draft, path, err);
+}

@@ -38,7 +38,7 @@ BEGIN {
     home["tensor"] = home["io"] = "io"
     home["model"] = "model"; home["lm"] = "lm"; home["data"] = "data"; home["train"] = "train"
     home["analysis"] = home["compare"] = home["stitch"] = "analysis"
-    home["frontier"] = "report"
+    home["frontier"] = home["report"] = "report"
     home["bench"] = "bench"
     # headers of libraries, and the only files that may include them
     corner["cblas.h"] = "^src/kernels/cpu/blas\\.c$"
