@@ -119,10 +119,9 @@ static sae_status write_files(const sae_stitch *stitch, const char *const *words
         {"components.svg", sae_stitch_draw_components},
     };
     char path[4096], marker[4096];
-    sae_status status = cli_make_directory(s->out, err);
+    sae_status status = cli_open_result(s->out, "stitch.json", err);
     if (status != SAE_OK) return status;
     snprintf(marker, sizeof marker, "%s/stitch.json", s->out);
-    if ((status = cli_remove_marker(marker, err)) != SAE_OK) return status;
     for (size_t i = 0; i < n_saved; i++)
         if ((status = sae_model_save(models[i], saved[i].path, err)) != SAE_OK) return status;
     for (size_t i = 0; i < CLI_COUNT(files); i++) {

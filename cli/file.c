@@ -56,12 +56,6 @@ sae_status cli_check_fresh(const char *dir, const char *marker, const char *what
     return cli_fail(err, SAE_E_EXISTS, "%s holds %s already; --force replaces it", dir, what);
 }
 
-sae_status cli_remove_marker(const char *path, sae_error *err)
-{
-    if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
-    return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
-}
-
 sae_status cli_make_directory(const char *path, sae_error *err)
 {
     struct stat info;
@@ -81,6 +75,16 @@ sae_status cli_make_directory(const char *path, sae_error *err)
     if (status == SAE_OK && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
         status = cli_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
     return status;
+}
+
+sae_status cli_open_result(const char *dir, const char *marker, sae_error *err)
+{
+    char path[4096];
+    sae_status status = cli_make_directory(dir, err);
+    if (status != SAE_OK) return status;
+    snprintf(path, sizeof path, "%s/%s", dir, marker);
+    if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
+    return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
 }
 
 bool cli_exists(const char *path)

@@ -19,10 +19,11 @@ sae_status cli_draft_write(cli_draft *draft, const char *path, sae_error *err);
 /* SAE_E_EXISTS when `dir` (NULL: nothing to check) holds `marker` already, which says that it is complete; `what` names
  * its contents. */
 sae_status cli_check_fresh(const char *dir, const char *marker, const char *what, sae_error *err);
-/* Removes what says that a directory is complete, before its files are replaced; it need not be there. */
-sae_status cli_remove_marker(const char *path, sae_error *err);
 /* mkdir -p. */
 sae_status cli_make_directory(const char *path, sae_error *err);
+/* Makes the directory of a result, and removes the marker of an earlier one from it: until the new marker is written
+ * last, what lies there does not pass for complete. */
+sae_status cli_open_result(const char *dir, const char *marker, sae_error *err);
 bool cli_exists(const char *path);
 /* Whether a file can be written to `path`, the value of --OPTION (NULL: nothing to check), as far as can be known
  * without writing: its directory is there and it is none itself. SAE_E_ARG otherwise. */

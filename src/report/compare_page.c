@@ -64,8 +64,22 @@ static void origin_of(sae_page *page, const sae_comparison *c, const sae_report_
 {
     const double mse[2] = {c->mse_small, c->mse_large};
     const double per_dim[2] = {c->mse_small / (double)c->d, c->mse_large / (double)c->d};
-    const sae_page_row rows[] = {{"MSE", mse, 4}, {"MSE per dimension", per_dim, 4}};
-    sae_page_origin(page, origin, rows, 2);
+    const double l0[2] = {c->l0_small, c->l0_large};
+    const sae_page_row rows[] = {{"L0", l0, 4}, {"MSE", mse, 4}, {"MSE per dimension", per_dim, 4}};
+    sae_page_origin(page, origin, rows, 3);
+}
+
+/* ---- one to one ---------------------------------------------------------------------------------------- */
+
+static void one_to_one(sae_page *page, const sae_comparison *c)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             "Several latents can share their nearest. Paired one to one, so that the sum of cosines is as large as it "
+             "can be, %s have a cosine of at least %s; the mean over all pairs is %s.",
+             sae_share_words(c->one_to_one_above, c->one_to_one).text, sae_short_words(c->threshold).text,
+             sae_fixed_words(c->one_to_one_mean, 3).text);
+    sae_page_paragraph(page, text);
 }
 
 /* ---- the table of one latent --------------------------------------------------------------------------- */
@@ -169,7 +183,7 @@ static void excerpt(sae_page *page, const sae_comparison *c, const char *caption
 
 static void latents(sae_page *page, const sae_comparison *c)
 {
-    sae_page_paragraph(page, "Latents of the large SAE, each with its nearest of the small one. The file latents.csv "
+    sae_page_paragraph(page, "Latents of the large SAE, each with its nearest of the small one. The file pairs.csv "
                              "beside this page has all of them.");
     excerpt(page, c, "Novel latents that fire most", by_use_of_novel);
     excerpt(page, c, "Nearest counterparts", by_cosine);
@@ -182,6 +196,8 @@ static const char *const terms[][2] = {
     {"Maximum decoder cosine", "Of a latent: the largest cosine of its decoder direction with those of all latents of "
                                "the other SAE."},
     {"Novel", "A latent of the large SAE whose maximum decoder cosine is below the threshold."},
+    {"One to one", "Pairs of latents of both SAEs, each latent in one pair at most, with the largest sum of decoder "
+                   "cosines (the assignment problem, solved exactly)."},
     {"Random directions", "As many isotropic unit vectors as the small SAE has latents, or Gaussian vectors with the "
                           "covariance of its decoder rows. What the maxima would be by chance."},
     {"Activation cosine, Pearson", "Cosine and correlation of two latents' activations over all tokens; unknown where "
@@ -205,6 +221,7 @@ static sae_status write_body(sae_page *page, const sae_comparison *c, const sae_
                        "A latent reads and writes along its decoder direction. Two latents of different SAEs whose "
                        "directions agree are taken for the same unit; a latent without such a partner is new.");
     SAE_TRY(sae_page_figure(page, &sae_maxima_figure, c, err));
+    one_to_one(page, c);
     sae_page_begin(page, ACTIVATIONS);
     sae_page_paragraph(page,
                        "Whether two latents that point alike also fire on the same tokens is a question for data.");
@@ -212,7 +229,7 @@ static sae_status write_body(sae_page *page, const sae_comparison *c, const sae_
     sae_page_begin(page, ERRORS);
     sae_page_paragraph(page, "If a novel latent stands for something that the small SAE has no word for, the small SAE "
                              "errs more where it fires, and by more than the large one does.");
-    SAE_TRY(sae_page_figure(page, &sae_errors_figure, c, err));
+    SAE_TRY(sae_page_figure(page, &sae_novel_figure, c, err));
     if (c->latent >= 0) one_latent(page, c);
     sae_page_begin(page, LATENTS);
     latents(page, c);
@@ -251,7 +268,7 @@ sae_status sae_comparison_draw_pairs(const sae_comparison *c, const char *path, 
     return sae_figure_save(&sae_pairs_figure, c, path, err);
 }
 
-sae_status sae_comparison_draw_errors(const sae_comparison *c, const char *path, sae_error *err)
+sae_status sae_comparison_draw_novel(const sae_comparison *c, const char *path, sae_error *err)
 {
-    return sae_figure_save(&sae_errors_figure, c, path, err);
+    return sae_figure_save(&sae_novel_figure, c, path, err);
 }

@@ -162,5 +162,5 @@ const sae_figure sae_pairs_figure = {
     .finding = finding,
     .draw = draw,
     .tabulate = tabulate,
-    .csv = "latents.csv",
+    .csv = "pairs.csv",
 };

@@ -176,7 +176,7 @@ static void edges(void **state)
     check_page(text, 4);
     free(text);
     sae_status (*const draw[])(const sae_comparison *, const char *, sae_error *) = {
-        sae_comparison_draw_histogram, sae_comparison_draw_pairs, sae_comparison_draw_errors};
+        sae_comparison_draw_histogram, sae_comparison_draw_pairs, sae_comparison_draw_novel};
     for (int i = 0; i < 3; i++) {
         const char *path = temp_path(state, "p.svg");
         assert_ok(draw[i](p.comparison, path, &err));

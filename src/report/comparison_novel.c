@@ -137,13 +137,13 @@ static void tabulate(sae_table *table, const void *results)
     sae_table_end(table);
 }
 
-const sae_figure sae_errors_figure = {
-    .name = "errors",
+const sae_figure sae_novel_figure = {
+    .name = "novel",
     .title = "Errors where novel latents fire",
     .shows = "Four bars with 95 % intervals: the mean squared error of the large SAE where a novel latent is inactive "
              "and where it is active, and the same two of the small SAE.",
     .finding = finding,
     .draw = draw,
     .tabulate = tabulate,
-    .csv = "errors.csv",
+    .csv = "novel.csv",
 };
