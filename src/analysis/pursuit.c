@@ -221,6 +221,7 @@ sae_status sae_pursue(const sae_pursuit_job *job, double *errors, int32_t *taken
     if (!w || !G) SAE_TRY(sae_fail_memory(err, "products of atoms", cells * sizeof *G));
     sae_blas_init();
     make_gram(job, G, threads);
+    sae_report_progress(env, what, "rows", 0, (double)job->rows, NULL);
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t t = 0; t < tiles; t++) {
         workspace *own = &w[omp_get_thread_num()];
