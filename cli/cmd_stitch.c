@@ -2,12 +2,11 @@
 #include "cli/commands.h"
 #include "cli/file.h"
 #include "cli/lists.h"
-#include "cli/origin.h"
 #include "cli/rows.h"
 #include "cli/stitch_json.h"
 #include "cli/stitch_print.h"
 
-#include <sae/stitch.h>
+#include <sae/report.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -173,10 +172,10 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     CLI_TRY(sae_stitch_run(small, large, rows.source, &s->stitch, &stitch, &app->env, err));
     if (s->out) {
-        cli_origin origin;
-        cli_origin_of(&origin, words, small, large, s->acts, rows.source);
+        const sae_report_sae saes[2] = {{words[0], sae_model_get_info(small)}, {words[1], sae_model_get_info(large)}};
+        const sae_report_origin origin = {saes, 2, s->acts, sae_source_get_info(rows.source)};
         CLI_TRY(make_saes(stitch, s, shares, n_saved, models, saved, err));
-        CLI_TRY(write_files(stitch, words, s, &origin.report, models, saved, n_saved, err));
+        CLI_TRY(write_files(stitch, words, s, &origin, models, saved, n_saved, err));
     }
     if (app->common.json)
         cli_stitch_json(stitch, words[0], words[1], saved, n_saved, app->out);
