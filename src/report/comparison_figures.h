@@ -8,6 +8,6 @@
 
 extern const sae_figure sae_maxima_figure; /* histograms of maximum cosines */
 extern const sae_figure sae_pairs_figure;  /* activation cosine over decoder cosine */
-extern const sae_figure sae_novel_figure; /* errors where novel latents are active and where not */
+extern const sae_figure sae_novel_figure;  /* errors where novel latents are active and where not */
 
 #endif
