@@ -1,15 +1,14 @@
 /* sae compare: which latents of a large SAE a small one has, and what the others are worth. */
 #include "cli/commands.h"
 #include "cli/compare_json.h"
+#include "cli/compare_print.h"
 #include "cli/file.h"
 #include "cli/rows.h"
-#include "cli/table.h"
 
 #include <sae/compare.h>
 
-#include <stdlib.h>
-
-#define DRAWING_COLUMNS 88
+#include <errno.h>
+#include <string.h>
 
 typedef struct settings {
     const char *acts, *out;
@@ -29,7 +28,7 @@ static const sae_option *file_options(size_t *count)
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, out),
          .metavar = "DIR",
-         .help = "directory for compare.json, histogram.csv and latents.csv; without it nothing is written"},
+         .help = "directory for compare.json and tables (.csv); without it nothing is written"},
         {.name = "force",
          .type = SAE_OPT_BOOL,
          .offset = offsetof(settings, force),
@@ -44,91 +43,15 @@ static void defaults(void *out)
     ((settings *)out)->compare = sae_compare_config_default();
 }
 
-static void print_counts(const sae_comparison *c, FILE *out)
+static sae_status print(const sae_comparison *c, const char *const *words, const settings *s,
+                        const sae_source_info *rows, FILE *out, sae_error *err)
 {
-    char text[160];
-    cli_facts facts = {.out = out, .name_width = 38, .value_width = 8};
-    cli_fact_count(&facts, "latents of the large SAE", c->n_large, "");
-    snprintf(text, sizeof text, "  novel: maximum cosine below %g", c->threshold);
-    cli_fact_count(&facts, text, c->novel, "directions that the small SAE does not have");
-    cli_fact_count(&facts, "  the others", c->n_large - c->novel, "");
-    cli_fact_count(&facts, "latents of the small SAE", c->n_small, "");
-    snprintf(text, sizeof text, "  maximum cosine below %g", c->threshold);
-    cli_fact_count(&facts, text, c->small_below, "directions that the large SAE does not have");
-    cli_fact_count(&facts, "  the others", c->n_small - c->small_below, "");
-    cli_fact_number(&facts, "MSE of the large SAE", c->mse_large, 4, "squared error, summed over the dimensions");
-    cli_fact_number(&facts, "MSE of the small SAE", c->mse_small, 4, "");
-    cli_fact_number(&facts, "R2 of decoder and activation cosine", c->r2, 3, "1: latents that point alike fire alike");
-    snprintf(text, sizeof text, "over pairs with decoder cosine > 0.5, both active on %lld tokens or more",
-             (long long)c->min_active);
-    cli_fact_count(&facts, "  pairs", c->r2_pairs, text);
-}
-
-static void split_row(cli_table *table, const char *name, const sae_split *split, double unit)
-{
-    cli_table_text(table, name);
-    cli_table_number(table, split->inactive * unit, 4);
-    cli_table_number(table, split->active * unit, 4);
-    cli_table_number(table, split->difference * unit, 4);
-}
-
-/* Rows of the errors of both SAEs, summed over the dimensions and per dimension. */
-static void print_splits(const sae_split *large, const sae_split *small, int64_t d, FILE *out)
-{
-    static const char *const names[] = {"mean squared error", "inactive", "active", "difference"};
-    cli_table table;
-    cli_table_start(&table, names, CLI_COUNT(names));
-    split_row(&table, "large SAE", large, 1);
-    split_row(&table, "small SAE", small, 1);
-    split_row(&table, "large SAE, per dimension", large, 1 / (double)d);
-    split_row(&table, "small SAE, per dimension", small, 1 / (double)d);
-    cli_table_print(&table, out);
-}
-
-static void print_latent(const sae_comparison *c, FILE *out)
-{
-    int64_t i = c->latent;
-    fprintf(out,
-            "\nLatent %lld of the large SAE: maximum cosine %.3f with latent %d of the small one, active on %lld "
-            "tokens\n\n",
-            (long long)i, c->large_in_small[i], (int)c->argmax[i], (long long)c->n_active[i]);
-    print_splits(&c->large[i], &c->small[i], c->d, out);
-}
-
-static void print_novel(const sae_comparison *c, FILE *out)
-{
-    const sae_novel_mean *m = &c->novel_mean;
-    fprintf(out,
-            "\nNovel latents: error where they are inactive and where they are active, mean over %lld of them\n"
-            "  (%lld left out: active or inactive on fewer than %lld tokens; %lld of these never fired)\n\n",
-            (long long)m->n, (long long)m->left_out, (long long)c->min_active, (long long)m->never_fired);
-    if (m->n == 0) return;
-    print_splits(&m->large, &m->small, c->d, out);
-    fprintf(out,
-            "\n  Where a novel latent fires, the error of the small SAE grows by %.4g more than that of the large one\n"
-            "  (95%% interval %.4g to %.4g): above 0, novel latents hold what the small SAE misses.\n",
-            m->excess, m->excess_interval.low, m->excess_interval.high);
-}
-
-static sae_status print_tables(const sae_comparison *c, const char *const *words, const settings *s,
-                               const sae_source_info *rows, FILE *out, sae_error *err)
-{
-    char *drawing = NULL;
-    sae_status status = sae_comparison_draw(c, DRAWING_COLUMNS, &drawing, err);
-    if (status != SAE_OK) return status;
     fprintf(out, "Small %s and large %s\non ", words[0], words[1]);
     cli_print_tokens(out, c->tokens, rows->excluded);
     fputs("\n\n", out);
-    print_counts(c, out);
-    fprintf(out,
-            "\nMaximum cosine of each latent's decoder direction with those of the other SAE\n"
-            "  (near 1: the same direction; a long tail: directions that the other does not have)\n\n%s",
-            drawing);
-    print_novel(c, out);
-    if (c->latent >= 0) print_latent(c, out);
-    if (s->out) fprintf(out, "\nWrote compare.json, histogram.csv and latents.csv in %s\n", s->out);
-    free(drawing);
-    return SAE_OK;
+    sae_status status = cli_compare_print(c, out, err);
+    if (status == SAE_OK && s->out) fprintf(out, "\nWrote compare.json and its tables (.csv) in %s\n", s->out);
+    return status;
 }
 
 static sae_status write_json(const sae_comparison *c, const char *const *words, const char *path, sae_error *err)
@@ -140,16 +63,28 @@ static sae_status write_json(const sae_comparison *c, const char *const *words, 
     return cli_draft_write(&draft, path, err);
 }
 
-/* compare.json is written last: a directory that has it is complete. */
+/* compare.json goes first and is written last: a directory that has it is complete. */
 static sae_status write_files(const sae_comparison *c, const char *const *words, const settings *s, sae_error *err)
 {
+    static const struct {
+        const char *name;
+        sae_status (*write)(const sae_comparison *, const char *, sae_error *);
+    } files[] = {
+        {"histogram.csv", sae_comparison_write_histogram},
+        {"pairs.csv", sae_comparison_write_pairs},
+        {"novel.csv", sae_comparison_write_novel},
+        {"latent.csv", sae_comparison_write_latent},
+    };
     char path[4096];
-    sae_status status = cli_make_directory(s->out, err);
+    sae_status status = cli_open_result(s->out, "compare.json", err);
+    for (size_t i = 0; i < CLI_COUNT(files) && status == SAE_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", s->out, files[i].name);
+        if (files[i].write != sae_comparison_write_latent || c->latent >= 0)
+            status = files[i].write(c, path, err);
+        else if (remove(path) != 0 && errno != ENOENT) /* of an earlier comparison with --latent */
+            status = cli_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
+    }
     if (status != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/histogram.csv", s->out);
-    if ((status = sae_comparison_write_histogram(c, path, err)) != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/latents.csv", s->out);
-    if ((status = sae_comparison_write_latents(c, path, err)) != SAE_OK) return status;
     snprintf(path, sizeof path, "%s/compare.json", s->out);
     return write_json(c, words, path, err);
 }
@@ -177,7 +112,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     if (app->common.json)
         cli_compare_json(comparison, words[0], words[1], app->out);
     else
-        status = print_tables(comparison, words, s, sae_source_get_info(rows.source), app->out, err);
+        status = print(comparison, words, s, sae_source_get_info(rows.source), app->out, err);
 done:
     sae_comparison_free(comparison);
     cli_rows_close(&rows);
@@ -208,10 +143,12 @@ static const cli_note json_keys[] = {
      "argmax_small [n_A]: with which latent"},
     {"hist", "edges (101 from -1 to 1) and counts of large_in_small, small_in_large, random (isotropic directions), "
              "random_cov (directions with the covariance of the small SAE's rows)"},
+    {"one_to_one", "pairs (as many as the narrower SAE has latents), above (of these with cosine >= threshold), share, "
+                   "mean_cos; partner, cos, act_cos, pearson [n_B] and partner_small [n_A], null without a partner"},
     {"pairs", "act_cos and pearson [n_B] of each latent with its argmax; null under --min-active tokens"},
     {"r2, r2_pairs", "squared correlation of decoder and activation cosine over pairs with decoder cosine > 0.5, and "
                      "their number; null under 3 pairs"},
-    {"mse", "{large, small}: squared error over all tokens"},
+    {"mse, l0", "{large, small}: squared error over all tokens, mean number of active latents"},
     {"latents",
      "n_active [n_B], and large and small: {inactive, active} [n_B], mean squared error of each SAE where the "
      "latent is inactive and active"},

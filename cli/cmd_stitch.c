@@ -8,7 +8,6 @@
 
 #include <sae/stitch.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,11 +115,9 @@ static sae_status write_files(const sae_stitch *stitch, const char *const *words
         {"components.svg", sae_stitch_draw_components},
     };
     char path[4096], marker[4096];
-    sae_status status = cli_make_directory(s->out, err);
+    sae_status status = cli_open_result(s->out, "stitch.json", err);
     if (status != SAE_OK) return status;
     snprintf(marker, sizeof marker, "%s/stitch.json", s->out);
-    if (remove(marker) != 0 && errno != ENOENT)
-        return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", marker, strerror(errno));
     for (size_t i = 0; i < n_saved; i++)
         if ((status = sae_model_save(models[i], saved[i].path, err)) != SAE_OK) return status;
     for (size_t i = 0; i < CLI_COUNT(files); i++) {

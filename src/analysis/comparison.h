@@ -1,0 +1,16 @@
+/* The two halves of a comparison: what the decoders say, and what a pass over rows adds. */
+#ifndef SAE_ANALYSIS_COMPARISON_H
+#define SAE_ANALYSIS_COMPARISON_H
+
+#include <sae/compare.h>
+
+#include "analysis/compare_rows.h"
+
+/* *out has all decoder cosines; argmax and partner say which activations are to be compared. */
+sae_status sae_comparison_start(sae_comparison **out, const sae_model *small, const sae_model *large,
+                                const sae_compare_config *config, const sae_env *env, sae_error *err);
+/* Fills the rest from the sums of `pair`, the pair `number` of the rows. */
+sae_status sae_comparison_finish(sae_comparison *c, const sae_compare_rows *rows, const sae_compare_pair *pair,
+                                 size_t number, const sae_compare_config *config, const sae_env *env, sae_error *err);
+
+#endif
