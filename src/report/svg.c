@@ -2,7 +2,7 @@
 
 #include <sae/model.h>
 
-#include "lm/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
