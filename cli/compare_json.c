@@ -1,7 +1,5 @@
 #include "cli/compare_json.h"
 
-#include "cli/json.h"
-
 /* −1, no latent, is null. */
 static void ids(cli_json *json, const char *key, const int32_t *values, int64_t count)
 {
@@ -118,39 +116,44 @@ static void novel_mean(cli_json *json, const sae_novel_mean *m)
     cli_json_end(json);
 }
 
+void cli_compare_members(cli_json *json, const sae_comparison *c, const char *small, const char *large)
+{
+    cli_json_text(json, "small", small);
+    cli_json_text(json, "large", large);
+    cli_json_int(json, "tokens", c->tokens);
+    cli_json_real(json, "threshold", c->threshold);
+    cli_json_int(json, "novel", c->novel);
+    cli_json_int(json, "small_below", c->small_below);
+    max_cos(json, c);
+    hist(json, c);
+    one_to_one(json, c);
+    cli_json_object(json, "pairs");
+    cli_json_reals(json, "act_cos", c->act_cos, c->n_large);
+    cli_json_reals(json, "pearson", c->pearson, c->n_large);
+    cli_json_end(json);
+    cli_json_real(json, "r2", c->r2);
+    cli_json_int(json, "r2_pairs", c->r2_pairs);
+    cli_json_object(json, "mse");
+    cli_json_real(json, "large", c->mse_large);
+    cli_json_real(json, "small", c->mse_small);
+    cli_json_end(json);
+    cli_json_object(json, "l0");
+    cli_json_real(json, "large", c->l0_large);
+    cli_json_real(json, "small", c->l0_small);
+    cli_json_end(json);
+    cli_json_object(json, "latents");
+    cli_json_ints(json, "n_active", c->n_active, c->n_large);
+    splits(json, "large", c->large, c->n_large);
+    splits(json, "small", c->small, c->n_large);
+    cli_json_end(json);
+    one_latent(json, c);
+    novel_mean(json, &c->novel_mean);
+}
+
 void cli_compare_json(const sae_comparison *c, const char *small, const char *large, FILE *out)
 {
     cli_json json;
     cli_json_start(&json, out);
-    cli_json_text(&json, "small", small);
-    cli_json_text(&json, "large", large);
-    cli_json_int(&json, "tokens", c->tokens);
-    cli_json_real(&json, "threshold", c->threshold);
-    cli_json_int(&json, "novel", c->novel);
-    cli_json_int(&json, "small_below", c->small_below);
-    max_cos(&json, c);
-    hist(&json, c);
-    one_to_one(&json, c);
-    cli_json_object(&json, "pairs");
-    cli_json_reals(&json, "act_cos", c->act_cos, c->n_large);
-    cli_json_reals(&json, "pearson", c->pearson, c->n_large);
-    cli_json_end(&json);
-    cli_json_real(&json, "r2", c->r2);
-    cli_json_int(&json, "r2_pairs", c->r2_pairs);
-    cli_json_object(&json, "mse");
-    cli_json_real(&json, "large", c->mse_large);
-    cli_json_real(&json, "small", c->mse_small);
-    cli_json_end(&json);
-    cli_json_object(&json, "l0");
-    cli_json_real(&json, "large", c->l0_large);
-    cli_json_real(&json, "small", c->l0_small);
-    cli_json_end(&json);
-    cli_json_object(&json, "latents");
-    cli_json_ints(&json, "n_active", c->n_active, c->n_large);
-    splits(&json, "large", c->large, c->n_large);
-    splits(&json, "small", c->small, c->n_large);
-    cli_json_end(&json);
-    one_latent(&json, c);
-    novel_mean(&json, &c->novel_mean);
+    cli_compare_members(&json, c, small, large);
     cli_json_finish(&json);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #define DRAWING_COLUMNS 79
-#define SHOWN_PAIRS     9
 
 /* ---- counts ----------------------------------------------------------------------------------------------- */
 
@@ -65,16 +64,25 @@ static void pair_row(cli_table *table, const sae_comparison *c, int64_t i)
     cli_table_number(table, c->partner_cos[i], 3);
 }
 
-/* Some of the pairs, at equal steps from the most to the least alike. */
+sae_status cli_shown_latents(const double *cosines, int64_t n, int64_t *latents, int64_t *count, sae_error *err)
+{
+    ranked *order = calloc((size_t)n, sizeof *order);
+    if (!order) return cli_fail_memory(err);
+    for (int64_t i = 0; i < n; i++) order[i] = (ranked){cosines[i], i};
+    qsort(order, (size_t)n, sizeof *order, most_alike_first);
+    *count = n < CLI_SHOWN_LATENTS ? n : CLI_SHOWN_LATENTS;
+    for (int64_t s = 0; s < *count; s++) latents[s] = order[*count > 1 ? s * (n - 1) / (*count - 1) : 0].latent;
+    free(order);
+    return SAE_OK;
+}
+
 static sae_status print_pairs(const sae_comparison *c, FILE *out, sae_error *err)
 {
     static const char *const names[] = {"latent",  "nearest",   "cosine",  "activations",
                                         "pearson", "active on", "partner", "cosine"};
-    ranked *order = calloc((size_t)c->n_large, sizeof *order);
-    if (!order) return cli_fail_memory(err);
-    for (int64_t i = 0; i < c->n_large; i++) order[i] = (ranked){c->large_in_small[i], i};
-    qsort(order, (size_t)c->n_large, sizeof *order, most_alike_first);
-    int64_t shown = c->n_large < SHOWN_PAIRS ? c->n_large : SHOWN_PAIRS;
+    int64_t latents[CLI_SHOWN_LATENTS], shown;
+    sae_status status = cli_shown_latents(c->large_in_small, c->n_large, latents, &shown, err);
+    if (status != SAE_OK) return status;
     fprintf(out,
             "\nPairs: latents of the large SAE with their nearest of the small one, %lld of %lld\n"
             "  at equal steps from the most to the least alike (activations: their cosine;\n"
@@ -82,12 +90,8 @@ static sae_status print_pairs(const sae_comparison *c, FILE *out, sae_error *err
             (long long)shown, (long long)c->n_large);
     cli_table table;
     cli_table_start(&table, names, CLI_COUNT(names));
-    for (int64_t s = 0; s < shown; s++) {
-        int64_t rank = shown > 1 ? s * (c->n_large - 1) / (shown - 1) : 0;
-        pair_row(&table, c, order[rank].latent);
-    }
+    for (int64_t s = 0; s < shown; s++) pair_row(&table, c, latents[s]);
     cli_table_print(&table, out);
-    free(order);
     return SAE_OK;
 }
 
@@ -114,7 +118,7 @@ static void print_splits(const sae_split *large, const sae_split *small, int64_t
     cli_table_print(&table, out);
 }
 
-static void print_latent(const sae_comparison *c, FILE *out)
+void cli_compare_print_latent(const sae_comparison *c, FILE *out)
 {
     int64_t i = c->latent;
     fprintf(out,
@@ -160,6 +164,6 @@ sae_status cli_compare_print(const sae_comparison *c, FILE *out, sae_error *err)
     status = print_pairs(c, out, err);
     if (status != SAE_OK) return status;
     print_novel(c, out);
-    if (c->latent >= 0) print_latent(c, out);
+    if (c->latent >= 0) cli_compare_print_latent(c, out);
     return SAE_OK;
 }

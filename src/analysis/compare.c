@@ -1,7 +1,6 @@
 #include <sae/compare.h>
 
 #include "analysis/comparison.h"
-#include "analysis/pass.h"
 #include "base/error.h"
 
 #include <stddef.h>
@@ -35,26 +34,6 @@ const sae_option *sae_compare_option_table(size_t *count)
 
 /* ---- all of it -------------------------------------------------------------------------------------- */
 
-static sae_status check(const sae_model_info *small, const sae_model_info *large, const sae_compare_config *config,
-                        sae_error *err)
-{
-    if (small->d != large->d)
-        return sae_fail(err, SAE_E_SHAPE,
-                        "the SAEs are for activations of %lld and %lld dimensions: their latents cannot be compared",
-                        (long long)small->d, (long long)large->d);
-    if (small->input_norm != large->input_norm)
-        return sae_fail(err, SAE_E_ARG,
-                        "the %s SAE standardises each token and the other does not: their latents live in different "
-                        "spaces and cannot be compared",
-                        small->input_norm == SAE_INPUT_TOKEN ? "small" : "large");
-    if (config->latent >= large->n)
-        return sae_fail(err, SAE_E_ARG, "latent %lld does not exist: the large SAE has latents 0 to %lld",
-                        (long long)config->latent, (long long)large->n - 1);
-    if (config->draws < 1)
-        return sae_fail(err, SAE_E_ARG, "a bootstrap of %lld draws is none", (long long)config->draws);
-    return SAE_OK;
-}
-
 sae_status sae_compare(const sae_model *small, const sae_model *large, sae_source *source,
                        const sae_compare_config *config, sae_comparison **out, const sae_env *env, sae_error *err)
 {
@@ -62,8 +41,8 @@ sae_status sae_compare(const sae_model *small, const sae_model *large, sae_sourc
     const sae_model *models[2] = {small, large};
     sae_comparison *c = NULL;
     sae_compare_rows rows = {0};
-    SAE_TRY(check(sae_model_get_info(small), sae_model_get_info(large), config, err));
-    SAE_TRY(sae_pass_check(large, source, err));
+    SAE_TRY(sae_comparison_check(small, large, source, env, err));
+    SAE_TRY(sae_comparison_check_config(large, config, err));
     SAE_TRY(sae_comparison_start(&c, small, large, config, env, err));
     c->latent = config->latent;
     const sae_compare_pair pair = {.small = 0, .large = 1, .nearest = c->argmax, .partner = c->partner};

@@ -2,10 +2,12 @@
 
 #include "analysis/compare_decoders.h"
 #include "analysis/novel_mean.h"
+#include "analysis/pass.h"
 #include "base/alloc.h"
 #include "base/error.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- the object ----------------------------------------------------------------------------------- */
 
@@ -57,6 +59,62 @@ static sae_comparison *comparison_new(int64_t d, int64_t n_small, int64_t n_larg
         return c;
     sae_comparison_free(c);
     return NULL;
+}
+
+/* ---- what can be compared ------------------------------------------------------------------------------------- */
+
+static const char *name_of(const sae_model *model, const char *otherwise)
+{
+    return *sae_model_path(model) ? sae_model_path(model) : otherwise;
+}
+
+/* Rows that say what they are of are held against each SAE by the pass (sae_pass_warn); others leave the SAEs to be
+ * held against each other. */
+static void warn_of_origins(const sae_model *small, const sae_model *large, const sae_source *source,
+                            const sae_env *env)
+{
+    const sae_acts_meta *rows = &sae_source_get_info(source)->meta;
+    const sae_acts_meta *a = &sae_model_get_info(small)->acts, *b = &sae_model_get_info(large)->acts;
+    char text[1024];
+    if (*rows->model || *rows->hook_name) return;
+    sae_acts_meta origin = {.prepend_bos = b->prepend_bos, .center_residual = b->center_residual};
+    memcpy(origin.model, a->model, sizeof origin.model);
+    memcpy(origin.hook_name, a->hook_name, sizeof origin.hook_name);
+    sae_model_mismatch(large, &origin, text, sizeof text);
+    if (*text)
+        sae_log(env, SAE_LOG_WARN, "the SAEs are of different activations: %s of %s at %s, %s of %s at %s",
+                name_of(small, "the small one"), a->model, a->hook_name, name_of(large, "the large one"), b->model,
+                b->hook_name);
+}
+
+sae_status sae_comparison_check(const sae_model *small, const sae_model *large, const sae_source *source,
+                                const sae_env *env, sae_error *err)
+{
+    const sae_model_info *a = sae_model_get_info(small), *b = sae_model_get_info(large);
+    const char *name_a = name_of(small, "the small SAE"), *name_b = name_of(large, "the large SAE");
+    if (a->d != b->d)
+        return sae_fail(err, SAE_E_SHAPE,
+                        "%s and %s are for activations of %lld and %lld dimensions: their latents cannot be compared",
+                        name_a, name_b, (long long)a->d, (long long)b->d);
+    bool token = a->input_norm == SAE_INPUT_TOKEN;
+    if (a->input_norm != b->input_norm)
+        return sae_fail(err, SAE_E_ARG,
+                        "%s standardises each token and %s does not: their latents live in different spaces and cannot "
+                        "be compared; train both with --input-scale token or both without",
+                        token ? name_a : name_b, token ? name_b : name_a);
+    warn_of_origins(small, large, source, env);
+    return sae_pass_check(large, source, err);
+}
+
+sae_status sae_comparison_check_config(const sae_model *large, const sae_compare_config *config, sae_error *err)
+{
+    int64_t n = sae_model_get_info(large)->n;
+    if (config->latent >= n)
+        return sae_fail(err, SAE_E_ARG, "latent %lld does not exist: %s has latents 0 to %lld",
+                        (long long)config->latent, name_of(large, "the large SAE"), (long long)n - 1);
+    if (config->draws < 1)
+        return sae_fail(err, SAE_E_ARG, "a bootstrap of %lld draws is none", (long long)config->draws);
+    return SAE_OK;
 }
 
 sae_status sae_comparison_start(sae_comparison **out, const sae_model *small, const sae_model *large,

@@ -46,13 +46,42 @@ rejects 1 'cannot make directory file/x' "$sae" compare $small $large --acts act
 rejects 1 'comparison .*--force' "$sae" compare $small $large --acts acts --out comparison
 works "$sae" compare $small $large --acts acts --out comparison --force
 matches out.txt 'novel: maximum cosine below 0\.7'
-matches out.txt '^Wrote compare.json'
+matches out.txt '^Wrote the report .*index.html'
 absent comparison/latent.csv
 # while files are replaced, the directory does not pass for complete
 rm comparison/pairs.csv
 mkdir comparison/pairs.csv
 rejects 1 'pairs.csv' "$sae" compare $small $large --acts acts --out comparison --force
 absent comparison/compare.json
+
+# ---- a family --------------------------------------------------------------------------------------------
+works "$sae" train --acts acts --batch 256 --arch topk --width 96 --k 4 --tokens 20k --out middle
+works "$sae" compare $large $small middle --acts acts --latent 100 --out family --json
+has_keys saes.0.path saes.0.n saes.0.l0 saes.0.mse saes.0.never_fired saes.2.first tokens threshold novel.2.1 \
+    novel_share.0.2 neighbours.0.small neighbours.1.one_to_one.partner neighbours.1.novel_mean.excess \
+    neighbours.1.latent.id tree.first tree.nearest.1 tree.cos.0
+equals "SAEs by width" "$(value saes.0.path) $(value saes.1.path) $(value saes.2.path)" "$small middle $large"
+equals "neighbours" "$(value neighbours)" "[2]"
+equals "the tree" "$(value tree.nearest) $(value tree.nearest.0) $(value tree.first)" "[2] [128] [128]"
+equals "the table of a latent" "$(value neighbours.0.latent) $(value neighbours.1.latent.id)" "null 100"
+equals "all latents are somewhere first" "$(($(value saes.0.first) + $(value saes.1.first) + $(value saes.2.first)))" 128
+same out.txt family/family.json
+novel=$(value novel.2.1) novel_mse=$(value neighbours.1.novel_mean.small.active)
+works "$sae" compare middle $large --acts acts --latent 100 --out pair --json
+equals "novel latents of neighbours" "$(value novel)" "$novel"
+equals "their error" "$(value novel_mean.small.active)" "$novel_mse"
+for table in histogram pairs novel latent; do same family/2-3/$table.csv pair/$table.csv; done
+equals "lines of family.csv" "$(wc -l <family/family.csv)" 4
+equals "lines of matrix.csv" "$(wc -l <family/matrix.csv)" 10
+equals "lines of tree.csv" "$(wc -l <family/tree.csv)" 129
+rejects 1 'family holds a comparison already; --force' "$sae" compare $small middle $large --acts acts --out family
+rejects 1 'family holds a comparison already; --force' "$sae" compare $small middle --acts acts --out family
+works "$sae" compare $small middle $large --acts acts --out family --force --threads 3
+matches out.txt '^  of the 128 of 3 +[0-9.]+% +[0-9.]+% +-$'
+matches out.txt '^Wrote family.json'
+absent family/2-3/latent.csv
+works "$sae" compare $small middle --acts acts --out family --force --quiet
+absent family/family.json
 
 # ---- bad input -------------------------------------------------------------------------------------------
 rejects 2 'latent.*128' "$sae" compare $small $large --acts acts --latent 128
@@ -61,4 +90,7 @@ equals "an SAE has nothing new for itself" "$(value novel)" 0
 equals "every latent is its own partner" "$(value one_to_one.partner.17)" 17
 rejects 1 'wide|1024' "$sae" compare $small $large --acts wide
 rejects 2 '\-\-acts is missing' "$sae" compare $small $large
+rejects 2 'saes/batchtopk-64-k4/. is given twice, as SAE 1 and 3 of 3' "$sae" compare $small $large $small/. --acts acts
+rejects 2 'latent 128 does not exist: .*128-k4 has latents 0 to 127' "$sae" compare $small middle $large --acts acts \
+    --latent 128
 finish
