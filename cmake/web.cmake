@@ -13,3 +13,11 @@ file(GLOB SAE_WEB_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/web/server/*.c
 add_library(sae_web STATIC ${SAE_WEB_SOURCES} ${SAE_PAGE_SOURCE})
 target_include_directories(sae_web PRIVATE ${PROJECT_SOURCE_DIR}/include PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(sae_web PUBLIC sae_static PkgConfig::MICROHTTPD PkgConfig::JANSSON PkgConfig::ZLIB Threads::Threads)
+
+# What the tests of the server speak HTTP with.
+if(SAE_TESTS)
+  foreach(name http slow_clients)
+    add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/web/${name}.c)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  endforeach()
+endif()

@@ -42,6 +42,9 @@ for group in "$@"; do
         need zlib1g-dev library zlib
         need libmicrohttpd-dev library libmicrohttpd
         need libsqlite3-dev library sqlite3
+        case $(uname -m) in
+        x86_64 | aarch64) need libdnnl-dev header oneapi/dnnl/dnnl.h ;; # elsewhere the build goes on without it
+        esac
         ;;
     test) need libcmocka-dev library cmocka ;;
     demo)

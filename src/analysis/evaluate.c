@@ -196,6 +196,7 @@ static sae_status evaluate(const sae_model *const *models, size_t n_models, sae_
     sae_status status;
     sae_evaluation *e = NULL;
     int64_t tokens = 0;
+    memset(results, 0, n_models * sizeof *results);
     SAE_TRY(sae_evaluation_new(&e, models, n_models, sae_source_get_info(source)->d, env, err));
     SAE_TRY(sae_pass(models, n_models, source, held_out, max_tokens, "evaluation", visit, e, &tokens, env, err));
     status = sae_evaluation_results(e, results, err);

@@ -47,6 +47,9 @@ void web_reply_failure(web_reply *reply, const sae_error *err)
     case SAE_E_VALUE:
         web_reply_error(reply, WEB_BAD_REQUEST, "does_not_fit", err->message);
         break;
+    case SAE_E_EXISTS:
+        web_reply_error(reply, WEB_CONFLICT, "exists", err->message);
+        break;
     case SAE_E_UNSUPPORTED:
         web_reply_error(reply, WEB_UNAVAILABLE, "not_available", err->message);
         break;
