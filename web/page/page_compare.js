@@ -48,6 +48,13 @@ function errorTable(result, a, b) {
 
 /* ---- the page ---- */
 
+// A latent without a cosine has no match; a database in which none has was made without matches.
+export const NO_MATCHES = "This database holds no matches between these SAEs.";
+
+function unmatched(a, b) {
+  return { title: `${a} and ${b}`, content: [h("h1", {}, `${a} beside ${b}`), h("p", { class: "notice" }, NO_MATCHES)] };
+}
+
 export async function comparePage([a, b], query) {
   const offset = Number(query.get("offset") ?? 0) || 0;
   const which = query.get("which") ?? "novel";
@@ -59,6 +66,7 @@ export async function comparePage([a, b], query) {
     get(`/compare/${encodeURIComponent(a)}/${encodeURIComponent(b)}`),
     get(`/saes/${encodeURIComponent(a)}/latents`, { ...wanted, offset, limit: LIMIT }), get("/meta"), get("/saes")]);
   const forward = side(data.forward), back = side(data.back);
+  if (!forward.cos.some(Number.isFinite)) return unmatched(a, b);
   const low = Math.min(least(forward.cos), least(back.cos)), from = Math.min(0, Math.floor(low * 10) / 10);
   const state = { ctx: query.get("ctx") };
   const latentHref = (i) => link(`${pairAddress(a, b)}/f/${i}/${forward.nearest[i]}`, state);

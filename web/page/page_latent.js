@@ -169,7 +169,7 @@ export async function latentPage([name, id], query) {
           jump("\u2190 Back", place.previous, "previous"), jump("Next \u2192", place.next, "next"),
           bookmark(name, Number(id), labels))),
       h("div", { class: "aside" },
-        h("aside", {},
+        h("aside", { tabindex: 0, "aria-label": "about this latent" },
           labelBox(name, Number(id), labels),
           h("h3", {}, "Numbers"), statistics(latent, db.tokens, sae),
           latent.dead ? null : [

@@ -5,6 +5,7 @@ import { frame } from "./chart.js";
 import { h, svg } from "./dom.js";
 import { count, fixed, number, plural, quoted } from "./format.js";
 import { copyLink } from "./keys.js";
+import { NO_MATCHES } from "./page_compare.js";
 import { fillSelect } from "./page_sae.js";
 import { link, saePath, setQuery } from "./router.js";
 
@@ -88,6 +89,7 @@ export async function treePage(_, query) {
   let threshold = Number(query.get("th") ?? USUAL);
   if (!(threshold >= 0 && threshold <= 1)) threshold = USUAL;
   const packed = await Promise.all(saes.slice(1).map((s, i) => get(`/nearest/${encodeURIComponent(s.name)}/${encodeURIComponent(saes[i].name)}`)));
+  if (!packed.every((p) => floats(p.cos).some(Number.isFinite))) return { title: "Families", content: [head, h("p", { class: "notice" }, NO_MATCHES)] };
   const levels = packed.map((p) => childrenOf(p, threshold));
   const orphans = packed.map((p, i) => floats(p.cos).filter((c) => !(c >= threshold)).length / saes[i + 1].n);
   const roots = [...levels[0].keys()].map((id) => ({ id, children: levels[0].get(id).length, all: descendants(levels, 0, id) })).sort((a, b) => b.all - a.all || a.id - b.id);
