@@ -40,7 +40,7 @@ BEGIN {
     home["tensor"] = home["io"] = "io"
     home["model"] = "model"; home["lm"] = "lm"; home["data"] = "data"; home["train"] = "train"
     home["analysis"] = home["compare"] = home["family"] = home["stitch"] = home["meta"] = "analysis"
-    home["frontier"] = "report"
+    home["frontier"] = home["report"] = "report"
     home["bench"] = "bench"
     home["store"] = "store"
     home["dash"] = "dash"
