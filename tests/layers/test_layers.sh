@@ -49,7 +49,7 @@ BEGIN {
     corner["oneapi/dnnl/dnnl.h"] = "^src/kernels/cpu/onednn/"
     corner["pcre2.h"] = "^src/lm/"
     corner["zlib.h"] = "^(src/io/zip|web/server/reply\\.c$|tests/)"
-    corner["jansson.h"] = "^(src/(io|lm|model|train)/|web/server/|tests/)"
+    corner["jansson.h"] = "^(src/(io|lm|model|train|dash)/|web/server/|tests/)"
     corner["microhttpd.h"] = "^web/server/server\\.c$"
     corner["cmocka.h"] = "^tests/"
     corner["sqlite3.h"] = "^(src|tests)/store/"

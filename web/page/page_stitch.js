@@ -10,6 +10,7 @@ import { go, saePath, setQuery } from "./router.js";
 import { scatter } from "./scatter.js";
 
 const ORDERS = { cosine: "", delta: "s1", greedy: "s2", random: "s3" };
+const COMPONENTS = ["components.small", "components.small.starts", "components.large", "components.large.starts", "components.max_cos", "components.delta_mse"];
 const PARTS = [["mse", "MSE"], ["fvu", "FVU"], ["l0", "L0"]];
 
 // A column of numbers, whether it was kept apart from the document or in it.
@@ -21,8 +22,17 @@ export async function readColumns(result, names) {
     const keys = name.split("."), last = keys.at(-1);
     const parent = keys.slice(0, -1).reduce((at, key) => at?.[key], result.json);
     const values = Array.isArray(parent) ? parent.map((entry) => entry[last]) : parent?.[last];
-    return values ? Float32Array.from(values, (v) => v ?? NaN) : null;
+    return Array.isArray(values) ? Float32Array.from(values, (v) => v ?? NaN) : null;
   };
+}
+
+// Swaps, that with the largest effect first.
+function swaps(column) {
+  const [small, smallStarts, large, largeStarts, cos, delta] = COMPONENTS.map(column);
+  if (!delta || !smallStarts || !largeStarts) return [];
+  const list = (values, starts, i) => Array.from(values.slice(starts[i], starts[i + 1]));
+  return Array.from(delta, (effect, i) => ({ small: list(small, smallStarts, i), large: list(large, largeStarts, i), max_cos: cos[i], delta_mse: effect }))
+    .filter((c) => c.large.length).sort((a, b) => Math.abs(b.delta_mse) - Math.abs(a.delta_mse));
 }
 
 function pathNames(order, asked, part) {
@@ -35,7 +45,7 @@ export async function stitchPage([index], query) {
   if (result.kind !== "stitch") throw new ApiError(404, "not_found", `Result ${index} is not a stitching.`);
   const s = result.json, small = result.small ?? s.saes?.small, large = result.large ?? s.saes?.large;
   const part = PARTS.some(([key]) => key === query.get("y")) ? query.get("y") : "mse";
-  const names = ["max_cos", "nearest", "delta_mse", "n_active", "roc.sensitivity", "roc.specificity", ...Object.keys(ORDERS).map((order) => pathNames(order, s.order, part))];
+  const names = ["max_cos", "nearest", "delta_mse", "n_active", "roc.sensitivity", "roc.specificity", ...COMPONENTS, ...Object.keys(ORDERS).map((order) => pathNames(order, s.order, part))];
   const column = await readColumns(result, names);
   const cos = column("max_cos"), delta = column("delta_mse"), nearest = column("nearest");
   const finite = delta.filter(Number.isFinite);
@@ -68,7 +78,7 @@ export async function stitchPage([index], query) {
     caption: `Area under the curve ${fixed(s.auc, 3)}. At ${number(s.threshold, 3)} the cosine is right for ${number(100 * s.accuracy, 3)}%; it tells best at ${number(s.best_threshold, 3)}.`,
   }) : null;
   const choose = ([key, name]) => h("button", { type: "button", id: `y-${key}`, "aria-pressed": part === key ? "true" : "false", click: () => setQuery({ y: key === "mse" ? null : key }) }, name);
-  const components = (s.components ?? []).filter((c) => c.large?.length).sort((a, b) => Math.abs(b.delta_mse) - Math.abs(a.delta_mse)).slice(0, 30);
+  const components = swaps(column).slice(0, 30);
   const ids = (sae, list) => list.slice(0, 6).map((i, n) => [n ? ", " : "", sae ? h("a", { class: "num", href: saePath(sae, `/f/${i}`) }, i) : i]);
   return {
     title: `Stitching of ${small} and ${large}`,

@@ -62,12 +62,7 @@ sae_status web_get_result(web_request *request, json_t **out, sae_error *err)
         json_object_set_new(vectors, result->vectors[i].name, json_integer(result->vectors[i].count));
     *out = describe(request->app->store, result);
     json_object_set_new(*out, "vectors", vectors);
-    json_t *document = json_loadb(result->json, result->json_size, 0, NULL);
-    if (result->kind == SAE_RESULT_META) { /* what api_parts.c gives piece by piece */
-        json_object_del(document, "latents");
-        json_object_del(document, "meta_latents");
-    }
-    json_object_set_new(*out, "json", document);
+    json_object_set_new(*out, "json", json_loadb(result->json, result->json_size, 0, NULL));
     sae_store_free(result);
     return SAE_OK;
 }
