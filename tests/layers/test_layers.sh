@@ -37,7 +37,7 @@ BEGIN {
     home["status"] = home["env"] = home["options"] = "base"
     home["tensor"] = home["io"] = "io"
     home["model"] = "model"; home["lm"] = "lm"; home["data"] = "data"; home["train"] = "train"
-    home["analysis"] = home["compare"] = home["family"] = home["stitch"] = "analysis"
+    home["analysis"] = home["compare"] = home["family"] = home["sparsity_match"] = home["stitch"] = "analysis"
     home["frontier"] = "report"
     home["bench"] = "bench"
     # headers of libraries, and the only files that may include them
