@@ -9,6 +9,8 @@
 #include "cli/rows.h"
 #include "cli/sparsity.h"
 
+#include <sae/report.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@ typedef struct results {
     cli_sparsity sparsity;
     sae_comparison *pair;
     sae_family *family;
+    sae_report_sae *saes; /* [n] as they stand in the results */
+    sae_report_origin origin;
 } results;
 
 enum { PAIR, FAMILY };
@@ -45,8 +49,8 @@ static const sae_option *file_options(size_t *count)
          .offset = offsetof(settings, out),
          .metavar = "DIR",
          .help =
-             "directory for compare.json (of more than two SAEs family.json) and tables (.csv); without it nothing is "
-             "written"},
+             "directory for the report index.html, compare.json (of more than two SAEs family.json), tables (.csv) and "
+             "pictures (.svg); without it nothing is written"},
         {.name = "force",
          .type = SAE_OPT_BOOL,
          .offset = offsetof(settings, force),
@@ -76,17 +80,17 @@ static void defaults(void *out)
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
 
-/* The tables of two SAEs in `dir`. */
-static sae_status write_tables(const sae_comparison *c, const char *dir, sae_error *err)
+/* Tables, pictures and report of two SAEs in `dir`. */
+static sae_status write_pair(const sae_comparison *c, const sae_report_origin *origin, const char *dir, sae_error *err)
 {
     static const struct {
         const char *name;
         sae_status (*write)(const sae_comparison *, const char *, sae_error *);
     } files[] = {
-        {"histogram.csv", sae_comparison_write_histogram},
-        {"pairs.csv", sae_comparison_write_pairs},
-        {"novel.csv", sae_comparison_write_novel},
-        {"latent.csv", sae_comparison_write_latent},
+        {"histogram.csv", sae_comparison_write_histogram}, {"pairs.csv", sae_comparison_write_pairs},
+        {"novel.csv", sae_comparison_write_novel},         {"latent.csv", sae_comparison_write_latent},
+        {"histogram.svg", sae_comparison_draw_histogram},  {"pairs.svg", sae_comparison_draw_pairs},
+        {"novel.svg", sae_comparison_draw_novel},
     };
     char path[4096];
     sae_status status = SAE_OK;
@@ -97,11 +101,13 @@ static sae_status write_tables(const sae_comparison *c, const char *dir, sae_err
         else if (remove(path) != 0 && errno != ENOENT) /* of an earlier comparison with --latent */
             status = cli_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
     }
-    return status;
+    if (status != SAE_OK) return status;
+    snprintf(path, sizeof path, "%s/index.html", dir);
+    return sae_report_comparison(c, origin, path, err);
 }
 
 /* Those of a family, and of each two neighbours in a directory of their own. */
-static sae_status write_family_tables(const sae_family *f, const char *dir, sae_error *err)
+static sae_status write_family(const sae_family *f, const sae_report_origin *origin, const char *dir, sae_error *err)
 {
     static const struct {
         const char *name;
@@ -120,7 +126,10 @@ static sae_status write_family_tables(const sae_family *f, const char *dir, sae_
     for (size_t i = 0; i + 1 < f->n_members && status == SAE_OK; i++) {
         snprintf(path, sizeof path, "%s/%zu-%zu", dir, i + 1, i + 2);
         status = cli_make_directory(path, err);
-        if (status == SAE_OK) status = write_tables(f->neighbours[i], path, err);
+        sae_report_origin pair = *origin;
+        pair.saes += i;
+        pair.n_saes = 2;
+        if (status == SAE_OK) status = write_pair(f->neighbours[i], &pair, path, err);
     }
     return status;
 }
@@ -142,7 +151,8 @@ static sae_status write_files(const results *r, const char *dir, sae_error *err)
         sae_status status = cli_open_result(dir, markers[i], err);
         if (status != SAE_OK) return status;
     }
-    sae_status status = r->family ? write_family_tables(r->family, dir, err) : write_tables(r->pair, dir, err);
+    sae_status status =
+        r->family ? write_family(r->family, &r->origin, dir, err) : write_pair(r->pair, &r->origin, dir, err);
     if (status != SAE_OK) return status;
     status = cli_draft_open(&draft, err);
     if (status != SAE_OK) return status;
@@ -164,8 +174,14 @@ static sae_status print(const results *r, const settings *s, int64_t excluded, F
     fputs("\n\n", out);
     cli_sparsity_print(&r->sparsity, out);
     status = r->family ? cli_family_print(r->family, out, err) : cli_compare_print(r->pair, out, err);
-    if (status == SAE_OK && s->out)
-        fprintf(out, "\nWrote %s and its tables (.csv) in %s\n", markers[r->family ? FAMILY : PAIR], s->out);
+    if (status != SAE_OK || !s->out) return status;
+    if (r->family)
+        fprintf(out, "\nWrote family.json and tables (.csv) in %s, and reports of neighbours: %s/1-2/index.html, …\n",
+                s->out, s->out);
+    else
+        fprintf(out,
+                "\nWrote the report %s/index.html, and compare.json, tables (.csv) and pictures (.svg) beside it\n",
+                s->out);
     return status;
 }
 
@@ -200,6 +216,16 @@ static sae_status compare(results *r, sae_source *source, const sae_compare_conf
     return sae_family_compare((const sae_model *const *)r->models, r->n, source, config, &r->family, &app->env, err);
 }
 
+/* The SAEs in the order of the results: as given, or those of a family by width. */
+static void describe(results *r, const char *acts, const sae_source *source)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        size_t given = r->family ? r->family->members[i].given : i;
+        r->saes[i] = (sae_report_sae){r->words[given], sae_model_get_info(r->models[given])};
+    }
+    r->origin = (sae_report_origin){r->saes, r->n, acts, sae_source_get_info(source)};
+}
+
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
 {
     const settings *s = settings_;
@@ -212,13 +238,15 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     if (r.n > 2) CLI_TRY(check_twice(&r, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
     r.models = calloc(r.n, sizeof *r.models);
-    if (!r.models) CLI_TRY(cli_fail_memory(err));
+    r.saes = calloc(r.n, sizeof *r.saes);
+    if (!r.models || !r.saes) CLI_TRY(cli_fail_memory(err));
     for (size_t i = 0; i < r.n; i++) CLI_TRY(sae_model_load(&r.models[i], words[i], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     if (s->sparsity_match)
         CLI_TRY(cli_sparsity_apply(&r.sparsity, s->sparsity_match, words, r.models, r.n, rows.source,
                                    s->compare.max_tokens, app, err));
     CLI_TRY(compare(&r, rows.source, &s->compare, app, err));
+    describe(&r, s->acts, rows.source);
     if (s->out) CLI_TRY(write_files(&r, s->out, err));
     if (app->common.json)
         write_json(&r, app->out);
@@ -231,6 +259,7 @@ done:
     for (size_t i = 0; r.models && i < r.n; i++) sae_model_free(r.models[i]);
     free(r.models);
     cli_sparsity_free(&r.sparsity);
+    free(r.saes);
     return status;
 }
 

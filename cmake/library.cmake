@@ -48,7 +48,7 @@ endif()
 foreach(target ${SAE_OBJECT_TARGETS})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${target} PRIVATE OpenMP::OpenMP_C PkgConfig::BLAS PkgConfig::JANSSON PkgConfig::PCRE2
-                                          PkgConfig::ZLIB ${SAE_ONEDNN_TARGET})
+                                          PkgConfig::ZLIB PkgConfig::SQLITE ${SAE_ONEDNN_TARGET})
 endforeach()
 
 add_library(sae_static STATIC ${SAE_OBJECTS})
@@ -59,6 +59,6 @@ foreach(target sae_static sae_shared)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PUBLIC PkgConfig::BLAS PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::ZLIB
-                                         ${SAE_ONEDNN_TARGET} OpenMP::OpenMP_C Threads::Threads m
+                                         PkgConfig::SQLITE ${SAE_ONEDNN_TARGET} OpenMP::OpenMP_C Threads::Threads m
                                          ${CMAKE_DL_LIBS})
 endforeach()

@@ -120,6 +120,14 @@ SAE_API sae_status sae_comparison_write_novel(const sae_comparison *comparison, 
  * was asked for. */
 SAE_API sae_status sae_comparison_write_latent(const sae_comparison *comparison, const char *path, sae_error *err);
 
+/* Pictures, written whole or not at all; each needs no other file, follows the reader's light or dark setting, has a
+ * text alternative and states its finding. Histograms of maximum cosines, and of those with random dictionaries: */
+SAE_API sae_status sae_comparison_draw_histogram(const sae_comparison *comparison, const char *path, sae_error *err);
+/* Activation cosine over decoder cosine of each pair (counted in hexagons where there are many): */
+SAE_API sae_status sae_comparison_draw_pairs(const sae_comparison *comparison, const char *path, sae_error *err);
+/* The errors of novel_mean with their intervals: */
+SAE_API sae_status sae_comparison_draw_novel(const sae_comparison *comparison, const char *path, sae_error *err);
+
 /* The histograms of maximum cosines in both directions side by side as UTF-8 text with bars, `columns` wide (at least
  * 60), one line per 0.04; lines below the smallest cosine are left out. Free *text with free(). */
 SAE_API sae_status sae_comparison_draw(const sae_comparison *comparison, int columns, char **text, sae_error *err);

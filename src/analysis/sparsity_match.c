@@ -16,7 +16,6 @@ static sae_status shifted_model(const sae_model *model, float shift, sae_model *
     sae_model_info info = *sae_model_get_info(model);
     const sae_weights from = sae_model_get_weights(model);
     info.rule = SAE_RULE_THRESHOLD;
-    info.arch = SAE_ARCH_JUMPRELU;
     SAE_TRY(sae_model_allocate(&shifted, &info, sae_model_path(model), err));
     size_t n = (size_t)info.n, d = (size_t)info.d;
     memcpy(shifted->owned[0], from.W_enc, n * d * sizeof(float));

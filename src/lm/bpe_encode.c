@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "lm/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "lm/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

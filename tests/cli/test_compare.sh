@@ -46,7 +46,7 @@ rejects 1 'cannot make directory file/x' "$sae" compare $small $large --acts act
 rejects 1 'comparison .*--force' "$sae" compare $small $large --acts acts --out comparison
 works "$sae" compare $small $large --acts acts --out comparison --force
 matches out.txt 'novel: maximum cosine below 0\.7'
-matches out.txt '^Wrote compare.json'
+matches out.txt '^Wrote the report .*index.html'
 absent comparison/latent.csv
 # while files are replaced, the directory does not pass for complete
 rm comparison/pairs.csv
