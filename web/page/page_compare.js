@@ -46,6 +46,19 @@ function errorTable(result, a, b) {
     mean.excess !== null && mean.excess !== undefined ? h("p", { class: "small muted" }, `Where a novel latent fires, the error of ${b} grows by ${number(mean.excess)} more than that of ${a}`, mean.excess_ci ? ` (95% interval ${number(mean.excess_ci[0])} to ${number(mean.excess_ci[1])}).` : ".") : null);
 }
 
+// How alike a latent and its nearest fire: their activations' cosine where sae compare measured it, else the largest
+// correlation with any latent there.
+async function activations(data, forward) {
+  const r = data.result;
+  if (r && !data.flipped) {
+    const { "pairs.act_cos": packed } = await get(`/results/${data.result_index}/vectors`, { names: "pairs.act_cos" });
+    return { values: floats(packed), title: "cosine of the activations",
+      caption: (a, b) => `Each dot is a latent of ${a} with its nearest of ${b}. ` + (r.r2 === null ? "" : `Over the ${count(r.r2_pairs)} pairs with a decoder cosine above 0.5, R\u00B2 of the two is ${fixed(r.r2, 2)}.`) };
+  }
+  return { values: forward.pearson, title: "largest Pearson correlation",
+    caption: (a, b) => `Each dot is a latent of ${a}, with the largest cosine and the largest correlation that it has with any latent of ${b}.` };
+}
+
 /* ---- the page ---- */
 
 // A latent without a cosine has no match; a database in which none has was made without matches.
@@ -69,6 +82,7 @@ export async function comparePage([a, b], query) {
   if (!forward.cos.some(Number.isFinite)) return unmatched(a, b);
   const low = Math.min(least(forward.cos), least(back.cos)), from = Math.min(0, Math.floor(low * 10) / 10);
   const state = { ctx: query.get("ctx") };
+  const similarity = await activations(data, forward);
   const latentHref = (i) => link(`${pairAddress(a, b)}/f/${i}/${forward.nearest[i]}`, state);
   const mutual = forward.mutual.reduce((n, m) => n + (m ? 1 : 0), 0);
 
@@ -76,15 +90,13 @@ export async function comparePage([a, b], query) {
   const histograms = h("div", { class: "two" });
   const dots = scatter({
     title: "Do near directions fire alike?",
-    xs: forward.cos, ys: forward.pearson, xRange: [from, 1], yRange: [Math.min(-0.05, least(forward.pearson.filter(Number.isFinite))), 1.02],
-    xTitle: `largest decoder cosine with a latent of ${b}`, yTitle: "largest Pearson correlation",
+    xs: forward.cos, ys: similarity.values, xRange: [from, 1], yRange: [Math.min(-0.05, least(similarity.values.filter(Number.isFinite))), 1.02],
+    xTitle: `largest decoder cosine with a latent of ${b}`, yTitle: similarity.title,
     side: (i) => (forward.cos[i] < threshold ? 1 : 0),
-    name: (i) => `latent ${i} and ${forward.nearest[i]}: cosine ${fixed(forward.cos[i], 3)}, largest Pearson ${fixed(forward.pearson[i], 3)}`,
+    name: (i) => `latent ${i} and ${forward.nearest[i]}: cosine ${fixed(forward.cos[i], 3)}, ${similarity.title} ${fixed(similarity.values[i], 3)}`,
     href: latentHref, open: go,
     legend: [[`at or above the threshold`, ""], ["below: novel", "s2"]],
-    caption: data.result?.r2 !== null && data.result?.r2 !== undefined
-      ? `Each dot is a latent of ${a}. Over the ${count(data.result.r2_pairs)} pairs with a cosine above 0.5, R\u00B2 of the cosine and the activations' cosine is ${fixed(data.result.r2, 2)}.`
-      : `Each dot is a latent of ${a}, with the largest cosine and the largest correlation that it has with any latent of ${b}.`,
+    caption: similarity.caption(a, b),
   });
   const readout = h("output", { for: "threshold", class: "num" });
 

@@ -124,7 +124,7 @@ function matchList(latent, sae) {
 
 export function effectLists(logits) {
   const list = (title, style, effects) => h("div", {}, h("h3", {}, title),
-    h("ul", { class: `effects ${style}` }, effects.map((e) => h("li", {}, tokenChip(e, style), h("span", { class: "num" }, plus(e.value))))));
+    h("ul", { class: `effects ${style}` }, effects.map((e) => h("li", {}, h("span", { class: "num" }, plus(e.value)), tokenChip(e, style)))));
   return h("div", { class: "two" }, list("Boosts \u2191", "boost", logits.boosted), list("Suppresses \u2193", "suppress", logits.suppressed));
 }
 
@@ -183,7 +183,7 @@ export async function latentPage([name, id], query) {
           latent.dead ? h("div", { class: "notice warn" }, h("p", {}, h("strong", {}, "Dead here: "), `it never fired on these ${count(db.tokens)} tokens, so there are no texts to show.`)) : null,
           h("section", { class: "card" },
             latent.logits ? effectLists(latent.logits) : h("p", { class: "muted" }, "Its effect on the output was not computed: that takes the language model's unembedding (sae dash --model, or --unembed)."),
-            h("div", { class: "two" }, drawings(latent, query))),
+            h("div", { class: "two charts" }, drawings(latent, query))),
           latent.dead ? null : h("div", { class: "head" }, h("span"), tools.tools),
           textsView(latent, db.tokens, view))),
     ],

@@ -82,7 +82,7 @@ export async function pairPage([a, b, i, j], query) {
       h("div", { class: "head" }, h("h2", {}, "On the same texts"), pair.examples.length ? tools.tools : null),
       pair.stored
         ? [h("ul", { class: "legend" }, h("li", {}, h("i", { "aria-hidden": "true" }), `upper line: ${i} of ${a}`), h("li", {}, h("i", { class: "s2", "aria-hidden": "true" }), `lower line: ${j} of ${b}`)),
-          h("p", { class: "muted small" }, `The strongest texts of ${i}. Of the tokens shown, ${plural(counts.both, "token fires", "tokens fire")} both, ${count(counts.first)} only ${i}, ${count(counts.second)} only ${j}.`)]
+          h("p", { class: "muted small" }, `The strongest texts of ${i}. Of the tokens shown, ${count(counts.both)} fire both, ${count(counts.first)} only ${i}, ${count(counts.second)} only ${j}.`)]
         : h("p", { class: "notice" }, `The database keeps another SAE's activations for the three nearest latents; ${j} is none of them, so the lower lines are missing.`),
       h("ol", { class: "texts" }, pair.examples.map((e, n) => sharedRow(e, pair.stored ? [pair.others[n]] : [], [first.max, second.max], view))),
     ],

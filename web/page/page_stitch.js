@@ -92,7 +92,7 @@ export async function stitchPage([index], query) {
       ].map(([name, value, note]) => h("div", {}, h("dt", {}, name), h("dd", {}, value, h("small", {}, note))))),
       h("section", { class: "card" }, dots.view),
       h("section", { class: "card" }, h("div", { class: "head" }, h("span"), h("div", { class: "segments", role: "group", "aria-label": "What is drawn" }, PARTS.map(choose))), way),
-      roc ? h("section", { class: "card" }, roc) : null,
+      roc ? h("section", { class: "card" }, h("div", { class: "narrow" }, roc)) : null,
       components.length ? [h("h2", {}, "Groups that change places"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "components" }, h("table", {},
         h("caption", {}, "Swaps with the largest effect on the MSE of the small SAE, each made alone."),
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, `Out of ${small}`), h("th", { scope: "col" }, `In from ${large}`), h("th", { scope: "col", class: "r" }, "largest cosine"), h("th", { scope: "col", class: "r" }, "change of the MSE"))),

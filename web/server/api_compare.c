@@ -60,6 +60,7 @@ sae_status web_get_compare(web_request *request, json_t **out, sae_error *err)
     if (status == SAE_OK) {
         json_object_set_new(answer, "result",
                             compared ? json_loadb(compared->json, compared->json_size, 0, NULL) : json_null());
+        json_object_set_new(answer, "result_index", compared ? json_integer(compared->index) : json_null());
         json_object_set_new(answer, "flipped", json_boolean(compared && compared->large == b));
         json_object_set_new(answer, "stitch", stitched ? json_integer(stitched->index) : json_null());
         *out = json_incref(answer);
