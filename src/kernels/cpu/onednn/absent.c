@@ -1,0 +1,52 @@
+/* A build without oneDNN. */
+#include "base/error.h"
+#include "kernels/bf16.h"
+#include "kernels/cpu/onednn/onednn.h"
+
+#include <stddef.h>
+
+const char *sae_onednn_name(void)
+{
+    return NULL;
+}
+
+bool sae_onednn_has_avx512(void)
+{
+    return false;
+}
+
+bool sae_onednn_sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *A,
+                      int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc, int threads)
+{
+    (void)transpose_a, (void)transpose_b, (void)m, (void)n, (void)k, (void)alpha, (void)A, (void)lda, (void)B;
+    (void)ldb, (void)beta, (void)C, (void)ldc, (void)threads;
+    return false;
+}
+
+const char *sae_bf16_missing(void)
+{
+    return "this build has no oneDNN (install libdnnl-dev and build again)";
+}
+
+const char *sae_bf16_unit(void)
+{
+    return "none";
+}
+
+sae_status sae_bf16_product_new(sae_bf16_product **out, const sae_bf16_shape *shape, sae_error *err)
+{
+    (void)out, (void)shape;
+    return sae_fail(err, SAE_E_UNSUPPORTED, "no bf16 products: %s", sae_bf16_missing());
+}
+
+void sae_bf16_product_free(sae_bf16_product *product)
+{
+    (void)product;
+}
+
+sae_status sae_bf16_product_run(sae_bf16_product *product, const uint16_t *A, const uint16_t *B, float *C,
+                                sae_error *err)
+{
+    (void)product, (void)A, (void)B, (void)C;
+    return sae_fail(err, SAE_E_UNSUPPORTED, "no bf16 products: %s", sae_bf16_missing());
+}
