@@ -8,7 +8,7 @@ import tempfile
 
 TRIAL_TOKENS = 16_384
 TRIAL_BATCH = 2048
-PASSES = 4        # over the held-out activations for each SAE: evaluation, family, comparison, stitching
+PASSES = 5        # over the held-out activations for each SAE: evaluation, family, stitching with its two neighbours, meta-SAE
 BYTES_IN_RUN = 5  # a training SAE's checkpoints and its final file, in units of its parameters
 
 

@@ -68,9 +68,9 @@ class Job:
         """The folder of one SAE: `sae train` names it so when there are several."""
         return self.out / "saes" / f"batchtopk-{width}-k{k}"
 
-    def pairs(self):
-        """(k, small, large): SAEs of neighbouring widths."""
-        return [(k, small, large) for k in self.setting.ks for small, large in zip(self.setting.widths, self.setting.widths[1:])]
+
+def neighbours(widths):
+    return list(zip(widths, widths[1:]))
 
 
 def listed(values):
@@ -91,14 +91,15 @@ def run(job, program):
                *(("--split", args.split) if args.split else ()))
     found["eval"] = program.step("eval", "eval", *saes, *judging)
     for k in setting.ks:
-        found["family", k] = program.step(f"family-k{k}", "compare", *(job.sae(width, k) for width in setting.widths), "--acts", acts,
-                                          "--out", out / f"family-k{k}", "--force")
-    for k, small, large in job.pairs():
-        pair, name = (job.sae(small, k), job.sae(large, k)), f"{small}-{large}-k{k}"
-        found["compare", k, small, large] = program.step(f"compare-{name}", "compare", *pair, "--acts", acts, "--out",
-                                                         out / f"compare-{name}", "--force")
-        found["stitch", k, small, large] = program.step(f"stitch-{name}", "stitch", *pair, "--acts", acts, "--every",
-                                                        max(1, large // 256), "--out", out / f"stitch-{name}", "--force")
+        family = program.step(f"family-k{k}", "compare", *(job.sae(width, k) for width in setting.widths), "--acts", acts, "--out",
+                              out / f"family-k{k}", "--force")
+        found["family", k] = family
+        # Of two SAEs there is only the comparison itself.
+        for (small, large), pair in zip(neighbours(setting.widths), family.get("neighbours", [family])):
+            found["compare", k, small, large] = pair
+            found["stitch", k, small, large] = program.step(
+                f"stitch-{small}-{large}-k{k}", "stitch", job.sae(small, k), job.sae(large, k), "--acts", acts, "--every",
+                max(1, large // 256), "--out", out / f"stitch-{small}-{large}-k{k}", "--force")
     largest, smallest = setting.widths[-1], setting.widths[0]
     for k in setting.ks:
         found["meta", k] = program.step(f"meta-k{k}", "meta", job.sae(largest, k), "--width", round(largest * setting.meta_share), "--k",
