@@ -33,7 +33,7 @@ help:
 	@echo "make asan          the tests with address and undefined-behaviour sanitizers"
 	@echo "make format        clang-format-14 over the sources"
 	@echo "make clean         remove the build folders"
-	@echo "Variables: BUILD, JOBS, CC, CMAKE_FLAGS, PREFIX, DESTDIR, TEXT, MODEL, EXPERIMENTS (options of experiments/run.py)"
+	@echo "Variables: BUILD, JOBS, CC, CMAKE_FLAGS, PREFIX, DESTDIR, TEXT, MODEL, HELD_OUT_TEXT, EXPERIMENTS (options of experiments/run.py)"
 
 deps:
 	@scripts/deps.sh build test demo
@@ -53,7 +53,7 @@ $(BUILD)/demo/held-out.txt:
 	@demo/text.sh $(BUILD)/demo
 
 experiments: all
-	@MODEL="$(MODEL)" TEXT="$(TEXT)" experiments/run.sh $(BUILD)/sae $(BUILD)/experiments $(EXPERIMENTS)
+	@MODEL="$(MODEL)" TEXT="$(TEXT)" HELD_OUT_TEXT="$(HELD_OUT_TEXT)" experiments/run.sh $(BUILD)/sae $(BUILD)/experiments $(EXPERIMENTS)
 
 bench: all $(BUILD)/demo/held-out.txt
 	@$(BUILD)/sae bench --model demo/model --text $(BUILD)/demo/text.txt --split %%%% --json >$(BUILD)/bench.json.part
