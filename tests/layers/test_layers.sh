@@ -39,7 +39,7 @@ BEGIN {
     home["status"] = home["env"] = home["options"] = "base"
     home["tensor"] = home["io"] = "io"
     home["model"] = "model"; home["lm"] = "lm"; home["data"] = "data"; home["train"] = "train"
-    home["analysis"] = home["compare"] = home["family"] = home["stitch"] = home["meta"] = "analysis"
+    home["analysis"] = home["compare"] = home["family"] = home["sparsity_match"] = home["stitch"] = home["meta"] = "analysis"
     home["frontier"] = home["report"] = "report"
     home["bench"] = "bench"
     home["store"] = "store"
