@@ -49,7 +49,7 @@ BEGIN {
     corner["oneapi/dnnl/dnnl.h"] = "^src/kernels/cpu/onednn/"
     corner["pcre2.h"] = "^src/lm/"
     corner["zlib.h"] = "^(src/io/zip|tests/)"
-    corner["jansson.h"] = "^(src/(io|lm|model|train)/|tests/)"
+    corner["jansson.h"] = "^(src/(io|lm|model|train|dash)/|tests/)"
     corner["cmocka.h"] = "^tests/"
     corner["sqlite3.h"] = "^src/store/"
     corner["immintrin.h"] = "^src/kernels/cpu/"
