@@ -125,7 +125,7 @@ function matchList(latent, sae) {
 export function effectLists(logits) {
   const list = (title, style, effects) => h("div", {}, h("h3", {}, title),
     h("ul", { class: `effects ${style}` }, effects.map((e) => h("li", {}, h("span", { class: "num" }, plus(e.value)), tokenChip(e, style)))));
-  return h("div", { class: "two" }, list("Boosts \u2191", "boost", logits.boosted), list("Suppresses \u2193", "suppress", logits.suppressed));
+  return h("div", { class: "both-effects" }, list("Boosts \u2191", "boost", logits.boosted), list("Suppresses \u2193", "suppress", logits.suppressed));
 }
 
 function drawings(latent, query) {
