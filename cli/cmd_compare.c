@@ -172,6 +172,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(sae_model_load(&small, words[0], err));
     CLI_TRY(sae_model_load(&large, words[1], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
+    cli_say_screen(app);
     CLI_TRY(sae_compare(small, large, rows.source, &s->compare, &comparison, &app->env, err));
     if (s->out) CLI_TRY(write_files(comparison, words, s, err));
     if (app->common.json)

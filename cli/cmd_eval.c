@@ -234,6 +234,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(cli_rows_configure(&rows, app, err));
     for (size_t i = 0; i < r.n; i++) CLI_TRY(sae_model_load(&r.models[i], words[i], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
+    cli_say_screen(app);
     const sae_source_info *info = sae_source_get_info(rows.source);
     r.excluded = info->excluded;
     for (size_t i = 0; i < r.n; i++) CLI_TRY(cli_check_width(r.models[i], &info->meta, s->acts, err));

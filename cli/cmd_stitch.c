@@ -168,6 +168,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(sae_model_load(&small, words[0], err));
     CLI_TRY(sae_model_load(&large, words[1], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
+    cli_say_screen(app);
     CLI_TRY(sae_stitch_run(small, large, rows.source, &s->stitch, &stitch, &app->env, err));
     if (s->out) {
         CLI_TRY(make_saes(stitch, s, shares, n_saved, models, saved, err));

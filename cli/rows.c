@@ -33,6 +33,12 @@ sae_status cli_rows_open(cli_rows *rows, const char *path, cli_app *app, sae_err
     return sae_source_open_acts(&rows->source, rows->acts, &rows->config, &app->env, err);
 }
 
+void cli_say_screen(cli_app *app)
+{
+    char screen[160];
+    if (sae_env_screen(&app->env, screen, sizeof screen, NULL) == SAE_OK) cli_say(app, "screen: %s", screen);
+}
+
 void cli_rows_close(cli_rows *rows)
 {
     sae_source_close(rows->source);

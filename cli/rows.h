@@ -21,6 +21,9 @@ sae_status cli_rows_configure(cli_rows *rows, const cli_app *app, sae_error *err
 sae_status cli_rows_open(cli_rows *rows, const char *path, cli_app *app, sae_error *err);
 void cli_rows_close(cli_rows *rows);
 
+/* Tells what latents are screened with. */
+void cli_say_screen(cli_app *app);
+
 /* A warning when the activations are not of the kind that the SAE was trained on. */
 void cli_warn_mismatch(cli_app *app, const sae_model *model, const sae_acts_meta *acts);
 

@@ -40,6 +40,7 @@ for group in "$@"; do
         need libjansson-dev library jansson
         need libpcre2-dev library libpcre2-8
         need zlib1g-dev library zlib
+        need libdnnl-dev header oneapi/dnnl/dnnl.h
         ;;
     test) need libcmocka-dev library cmocka ;;
     demo)

@@ -42,6 +42,7 @@ BEGIN {
     home["bench"] = "bench"
     # headers of libraries, and the only files that may include them
     corner["cblas.h"] = "^src/kernels/cpu/blas\\.c$"
+    corner["oneapi/dnnl/dnnl.h"] = "^src/kernels/cpu/low_gemm_dnnl\\.c$"
     corner["pcre2.h"] = "^src/lm/"
     corner["zlib.h"] = "^(src/io/zip|tests/)"
     corner["jansson.h"] = "^(src/(io|lm|model|train)/|tests/)"
