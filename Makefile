@@ -25,7 +25,7 @@ help:
 	@echo "make deps          install what building, testing and the demo need (apt)"
 	@echo "make test          build and run the tests"
 	@echo "make demo          text to compared SAEs in a few minutes; TEXT=FILE uses your text"
-	@echo "make bench         measure speed on this machine; writes build/bench.json"
+	@echo "make bench         measure speed on this machine; writes build/bench.json, bench-end-to-end.json"
 	@echo "make bench-peers   the same step in PyTorch and other packages (makes a Python environment)"
 	@echo "make bench-quality FVU of trained SAEs beside plain PyTorch's, on the demo's activations (minutes)"
 	@echo "make install       PREFIX=$(PREFIX), DESTDIR="
@@ -55,6 +55,10 @@ bench: all $(BUILD)/demo/held-out.txt
 	@$(BUILD)/sae bench --model demo/model --text $(BUILD)/demo/text.txt --split %%%% --json >$(BUILD)/bench.json.part
 	@mv $(BUILD)/bench.json.part $(BUILD)/bench.json
 	@echo "Wrote $(BUILD)/bench.json"
+	@$(BUILD)/sae bench --end-to-end --model demo/model --text $(BUILD)/demo/text.txt --split %%%% --max-tokens 1M --k 8 \
+		--batch 1024 --folder $(BUILD) --json >$(BUILD)/bench-end-to-end.json.part
+	@mv $(BUILD)/bench-end-to-end.json.part $(BUILD)/bench-end-to-end.json
+	@echo "Wrote $(BUILD)/bench-end-to-end.json"
 
 bench-peers: all
 	@bench/peers/run.sh $(BUILD)

@@ -1,4 +1,5 @@
 /* sae bench: how fast this machine trains, beside what its BLAS library does alone. */
+#include "cli/bench_way.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/table.h"
@@ -14,7 +15,8 @@ typedef struct settings {
     const char *model;
     sae_text_config text;
     int64_t d, width, k, batch, warm_steps, repeats;
-    bool quick;
+    bool quick, end_to_end;
+    const char *folder;
 } settings;
 
 /* Rows that steps take turns with. */
@@ -75,6 +77,18 @@ static const sae_option *options(size_t *count)
          .offset = offsetof(settings, quick),
          CLI_NO_BOUNDS,
          .help = "only the first case and the language model"},
+        {.name = "end-to-end",
+         .type = SAE_OPT_BOOL,
+         .offset = offsetof(settings, end_to_end),
+         CLI_NO_BOUNDS,
+         .help =
+             "instead: text to a trained SAE (--width, 512; --k, --batch), stage by stage; needs --model and --text"},
+        {.name = "folder",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, folder),
+         .metavar = "DIR",
+         .default_text = ".",
+         .help = "with --end-to-end: where activations are written for the time being"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -89,6 +103,7 @@ static void defaults(void *out)
     s->batch = 4096;
     s->warm_steps = 300;
     s->repeats = 7;
+    s->folder = ".";
 }
 
 /* ---- cases ---------------------------------------------------------------------------------------- */
@@ -193,15 +208,25 @@ static const char *data_name(const results *r, const bench_case *c)
     return c->model ? r->model_data : "power law";
 }
 
+static void machine_json(cli_json *json, const results *r)
+{
+    cli_json_text(json, "cpu", r->cpu);
+    cli_json_text(json, "kernels", r->kernels);
+    cli_json_text(json, "blas", r->blas);
+    cli_json_text(json, "screen", r->screen);
+    cli_json_int(json, "threads", r->threads);
+}
+
+static void print_machine(const results *r, FILE *out)
+{
+    fprintf(out, "%s, %d threads, %s kernels, %s; screen: %s\n\n", r->cpu, r->threads, r->kernels, r->blas, r->screen);
+}
+
 static void print_json(const results *r, FILE *out)
 {
     cli_json json;
     cli_json_start(&json, out);
-    cli_json_text(&json, "cpu", r->cpu);
-    cli_json_text(&json, "kernels", r->kernels);
-    cli_json_text(&json, "blas", r->blas);
-    cli_json_text(&json, "screen", r->screen);
-    cli_json_int(&json, "threads", r->threads);
+    machine_json(&json, r);
     cli_json_array(&json, "steps");
     for (size_t i = 0; i < r->n_cases; i++) {
         const bench_case *c = &r->cases[i];
@@ -288,7 +313,7 @@ static void print_steps(const results *r, FILE *out)
 
 static void print_tables(const results *r, FILE *out)
 {
-    fprintf(out, "%s, %d threads, %s kernels, %s; screen: %s\n\n", r->cpu, r->threads, r->kernels, r->blas, r->screen);
+    print_machine(r, out);
     print_steps(r, out);
     fprintf(out,
             "\n  One step on %lld tokens, k = %lld; medians of %lld, in seconds.\n"
@@ -306,6 +331,48 @@ static void print_tables(const results *r, FILE *out)
             (double)r->lm.parameters / 1e6, tokens, r->lm.gflops, r->lm.sgemm_gflops, r->lm.ratio);
 }
 
+/* ---- the whole way ------------------------------------------------------------------------------------ */
+
+static sae_status run_way(const settings *s, const results *r, const cli_lm *lm, cli_app *app, sae_error *err)
+{
+    cli_bench_way way = {
+        .config = {.width = s->width ? s->width : 512, .k = s->k, .batch = s->batch, .folder = s->folder}};
+    sae_status status = cli_bench_way_run(&way, lm, &s->text, app, err);
+    if (status != SAE_OK) return status;
+    if (app->common.json) {
+        cli_json json;
+        cli_json_start(&json, app->out);
+        machine_json(&json, r);
+        cli_bench_way_json(&json, &way);
+        cli_json_finish(&json);
+    } else {
+        print_machine(r, app->out);
+        cli_bench_way_print(app->out, &way);
+    }
+    return SAE_OK;
+}
+
+static sae_status run_steps(const settings *s, results *r, const cli_lm *lm, cli_app *app, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    r->n_cases = choose_cases(s, r->cases);
+    for (size_t i = 0; i < r->n_cases; i++) {
+        cli_say(app, "case %zu of %zu: %s, d = %lld, %lld latents, %s", i + 1, r->n_cases,
+                sae_arch_name(r->cases[i].arch), (long long)r->cases[i].d, (long long)r->cases[i].n,
+                data_name(r, &r->cases[i]));
+        CLI_TRY(run_case(s, &r->cases[i], lm, app, err));
+        tell_case(app, &r->cases[i]);
+    }
+    r->has_lm = s->width == 0;
+    if (r->has_lm) CLI_TRY(sae_bench_gpt2(12, 768, 12, 50257, 32, 128, s->repeats, &r->lm, &app->env, err));
+    if (app->common.json)
+        print_json(r, app->out);
+    else
+        print_tables(r, app->out);
+done:
+    return status;
+}
+
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
 {
     (void)words;
@@ -313,27 +380,14 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_status status = SAE_OK;
     cli_lm lm = {0};
     results r = {.s = s, .threads = sae_env_threads(&app->env)};
-    r.n_cases = choose_cases(s, r.cases);
     sae_bench_machine(r.cpu, sizeof r.cpu, &r.kernels, &r.blas);
     CLI_TRY(sae_env_screen(&app->env, r.screen, sizeof r.screen, err));
-    if (s->model) {
+    if (s->model || s->end_to_end) {
         CLI_TRY(cli_lm_check(s->model, &s->text, err));
         CLI_TRY(cli_lm_open(&lm, s->model, &s->text, app, err));
         snprintf(r.model_data, sizeof r.model_data, "%s", sae_lm_get_info(lm.lm).name);
     }
-    for (size_t i = 0; i < r.n_cases; i++) {
-        cli_say(app, "case %zu of %zu: %s, d = %lld, %lld latents, %s", i + 1, r.n_cases,
-                sae_arch_name(r.cases[i].arch), (long long)r.cases[i].d, (long long)r.cases[i].n,
-                data_name(&r, &r.cases[i]));
-        CLI_TRY(run_case(s, &r.cases[i], &lm, app, err));
-        tell_case(app, &r.cases[i]);
-    }
-    r.has_lm = s->width == 0;
-    if (r.has_lm) CLI_TRY(sae_bench_gpt2(12, 768, 12, 50257, 32, 128, s->repeats, &r.lm, &app->env, err));
-    if (app->common.json)
-        print_json(&r, app->out);
-    else
-        print_tables(&r, app->out);
+    status = s->end_to_end ? run_way(s, &r, &lm, app, err) : run_steps(s, &r, &lm, app, err);
 done:
     cli_lm_close(&lm);
     return status;
@@ -342,6 +396,7 @@ done:
 static const char *const usage[] = {
     "[--model DIR --text FILE...] [--quick]",
     "--width N [--d N] [--k K] [--batch N]",
+    "--end-to-end --model DIR --text FILE... [--width N] [--k K] [--batch N]",
     NULL,
 };
 static const cli_group groups[] = {
@@ -353,6 +408,7 @@ static const cli_note examples[] = {
     {"--quick", "One case and the language model, about a minute:"},
     {"--model gpt2 --text corpus.txt --json > bench.json", "Everything, with real activations too:"},
     {"--d 2304 --width 16384 --k 64", "Your own sizes:"},
+    {"--end-to-end --model gpt2 --text corpus.txt --max-tokens 1M --k 8", "From text to an SAE, and what limits it:"},
 };
 static const cli_note json_keys[] = {
     {"cpu, kernels, blas, screen, threads", "the machine, the instruction set and BLAS library in use"},
@@ -360,6 +416,11 @@ static const cli_note json_keys[] = {
               "select, decode, aux, update, "
               "total}, sgemm (seconds), ratio (total/sgemm), survivors, tokens_per_s, peak_bytes"},
     {"lm", "array: params, precision, tokens_per_s, gflops, sgemm_gflops, ratio"},
+    {"end_to_end",
+     "with --end-to-end, in place of steps and lm: hook_name, n, k, B, tokens, trained (tokens of the training steps), "
+     "text_bytes, tokenizer_bytes_per_core_s, cold (the shards were not in memory), stages (array of {stage, "
+     "seconds, tokens_per_s}: tokenise, model, write, read, train), files {seconds, tokens_per_s}, streamed "
+     "{seconds, model_seconds, tokens_per_s}, reading_alone {seconds, tokens_per_s}, limit (the slowest stage)"},
 };
 
 const cli_command cli_bench = {
@@ -370,7 +431,10 @@ const cli_command cli_bench = {
         "Times training steps beside the plain dense product of their encoder, after some training on made data with a "
         "power-law spectrum and outlier dimensions, and on a model's activations when one is given (of several "
         "layers side by side where the case is wider than the model). Latents are held dead to time AuxK. Then the "
-        "forward pass of a random GPT-2 of 124 M parameters, beside products of its shapes.",
+        "forward pass of a random GPT-2 of 124 M parameters, beside products of its shapes.\n\n"
+        "With --end-to-end: tokenising, the language model up to its middle layer, writing activations, reading them "
+        "shuffled from a cold cache, and training one SAE on them for one pass; then the same without files, from the "
+        "running model.",
     .groups = groups,
     .n_groups = CLI_COUNT(groups),
     .settings_size = sizeof(settings),

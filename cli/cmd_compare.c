@@ -1,21 +1,38 @@
-/* sae compare: which latents of a large SAE a small one has, and what the others are worth. */
+/* sae compare: which latents of a large SAE a small one has, and what the others are worth; of a family of SAEs, at
+ * which width each latent appears. */
 #include "cli/commands.h"
 #include "cli/compare_json.h"
+#include "cli/compare_print.h"
+#include "cli/family_json.h"
+#include "cli/family_print.h"
 #include "cli/file.h"
 #include "cli/rows.h"
-#include "cli/table.h"
 
-#include <sae/compare.h>
+#include <sae/report.h>
 
+#include <errno.h>
 #include <stdlib.h>
-
-#define DRAWING_COLUMNS 88
+#include <string.h>
 
 typedef struct settings {
     const char *acts, *out;
     bool force;
     sae_compare_config compare;
 } settings;
+
+/* One of the two, of two SAEs or of more. */
+typedef struct results {
+    const char *const *words; /* the SAEs as they were given */
+    size_t n;
+    sae_model **models;
+    sae_comparison *pair;
+    sae_family *family;
+    sae_report_sae *saes; /* [n] as they stand in the results */
+    sae_report_origin origin;
+} results;
+
+enum { PAIR, FAMILY };
+static const char *const markers[] = {[PAIR] = "compare.json", [FAMILY] = "family.json"};
 
 static const sae_option *file_options(size_t *count)
 {
@@ -24,12 +41,14 @@ static const sae_option *file_options(size_t *count)
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, acts),
          .metavar = "ACTS",
-         .help = "activations that both SAEs read"},
+         .help = "activations that the SAEs read"},
         {.name = "out",
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, out),
          .metavar = "DIR",
-         .help = "directory for compare.json, histogram.csv and latents.csv; without it nothing is written"},
+         .help =
+             "directory for the report index.html, compare.json (of more than two SAEs family.json), tables (.csv) and "
+             "pictures (.svg); without it nothing is written"},
         {.name = "force",
          .type = SAE_OPT_BOOL,
          .offset = offsetof(settings, force),
@@ -44,153 +63,192 @@ static void defaults(void *out)
     ((settings *)out)->compare = sae_compare_config_default();
 }
 
-static void print_counts(const sae_comparison *c, FILE *out)
-{
-    char text[160];
-    cli_facts facts = {.out = out, .name_width = 38, .value_width = 8};
-    cli_fact_count(&facts, "latents of the large SAE", c->n_large, "");
-    snprintf(text, sizeof text, "  novel: maximum cosine below %g", c->threshold);
-    cli_fact_count(&facts, text, c->novel, "directions that the small SAE does not have");
-    cli_fact_count(&facts, "  the others", c->n_large - c->novel, "");
-    cli_fact_count(&facts, "latents of the small SAE", c->n_small, "");
-    snprintf(text, sizeof text, "  maximum cosine below %g", c->threshold);
-    cli_fact_count(&facts, text, c->small_below, "directions that the large SAE does not have");
-    cli_fact_count(&facts, "  the others", c->n_small - c->small_below, "");
-    cli_fact_number(&facts, "MSE of the large SAE", c->mse_large, 4, "squared error, summed over the dimensions");
-    cli_fact_number(&facts, "MSE of the small SAE", c->mse_small, 4, "");
-    cli_fact_number(&facts, "R2 of decoder and activation cosine", c->r2, 3, "1: latents that point alike fire alike");
-    snprintf(text, sizeof text, "over pairs with decoder cosine > 0.5, both active on %lld tokens or more",
-             (long long)c->min_active);
-    cli_fact_count(&facts, "  pairs", c->r2_pairs, text);
-}
+/* ---- files ------------------------------------------------------------------------------------------------ */
 
-static void split_row(cli_table *table, const char *name, const sae_split *split, double unit)
+/* Tables, pictures and report of two SAEs in `dir`. */
+static sae_status write_pair(const sae_comparison *c, const sae_report_origin *origin, const char *dir, sae_error *err)
 {
-    cli_table_text(table, name);
-    cli_table_number(table, split->inactive * unit, 4);
-    cli_table_number(table, split->active * unit, 4);
-    cli_table_number(table, split->difference * unit, 4);
-}
-
-/* Rows of the errors of both SAEs, summed over the dimensions and per dimension. */
-static void print_splits(const sae_split *large, const sae_split *small, int64_t d, FILE *out)
-{
-    static const char *const names[] = {"mean squared error", "inactive", "active", "difference"};
-    cli_table table;
-    cli_table_start(&table, names, CLI_COUNT(names));
-    split_row(&table, "large SAE", large, 1);
-    split_row(&table, "small SAE", small, 1);
-    split_row(&table, "large SAE, per dimension", large, 1 / (double)d);
-    split_row(&table, "small SAE, per dimension", small, 1 / (double)d);
-    cli_table_print(&table, out);
-}
-
-static void print_latent(const sae_comparison *c, FILE *out)
-{
-    int64_t i = c->latent;
-    fprintf(out,
-            "\nLatent %lld of the large SAE: maximum cosine %.3f with latent %d of the small one, active on %lld "
-            "tokens\n\n",
-            (long long)i, c->large_in_small[i], (int)c->argmax[i], (long long)c->n_active[i]);
-    print_splits(&c->large[i], &c->small[i], c->d, out);
-}
-
-static void print_novel(const sae_comparison *c, FILE *out)
-{
-    const sae_novel_mean *m = &c->novel_mean;
-    fprintf(out,
-            "\nNovel latents: error where they are inactive and where they are active, mean over %lld of them\n"
-            "  (%lld left out: active or inactive on fewer than %lld tokens; %lld of these never fired)\n\n",
-            (long long)m->n, (long long)m->left_out, (long long)c->min_active, (long long)m->never_fired);
-    if (m->n == 0) return;
-    print_splits(&m->large, &m->small, c->d, out);
-    fprintf(out,
-            "\n  Where a novel latent fires, the error of the small SAE grows by %.4g more than that of the large one\n"
-            "  (95%% interval %.4g to %.4g): above 0, novel latents hold what the small SAE misses.\n",
-            m->excess, m->excess_interval.low, m->excess_interval.high);
-}
-
-static sae_status print_tables(const sae_comparison *c, const char *const *words, const settings *s,
-                               const sae_source_info *rows, FILE *out, sae_error *err)
-{
-    char *drawing = NULL;
-    sae_status status = sae_comparison_draw(c, DRAWING_COLUMNS, &drawing, err);
+    static const struct {
+        const char *name;
+        sae_status (*write)(const sae_comparison *, const char *, sae_error *);
+    } files[] = {
+        {"histogram.csv", sae_comparison_write_histogram}, {"pairs.csv", sae_comparison_write_pairs},
+        {"novel.csv", sae_comparison_write_novel},         {"latent.csv", sae_comparison_write_latent},
+        {"histogram.svg", sae_comparison_draw_histogram},  {"pairs.svg", sae_comparison_draw_pairs},
+        {"novel.svg", sae_comparison_draw_novel},
+    };
+    char path[4096];
+    sae_status status = SAE_OK;
+    for (size_t i = 0; i < CLI_COUNT(files) && status == SAE_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i].name);
+        if (files[i].write != sae_comparison_write_latent || c->latent >= 0)
+            status = files[i].write(c, path, err);
+        else if (remove(path) != 0 && errno != ENOENT) /* of an earlier comparison with --latent */
+            status = cli_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
+    }
     if (status != SAE_OK) return status;
-    fprintf(out, "Small %s and large %s\non ", words[0], words[1]);
-    cli_print_tokens(out, c->tokens, rows->excluded);
-    fputs("\n\n", out);
-    print_counts(c, out);
-    fprintf(out,
-            "\nMaximum cosine of each latent's decoder direction with those of the other SAE\n"
-            "  (near 1: the same direction; a long tail: directions that the other does not have)\n\n%s",
-            drawing);
-    print_novel(c, out);
-    if (c->latent >= 0) print_latent(c, out);
-    if (s->out) fprintf(out, "\nWrote compare.json, histogram.csv and latents.csv in %s\n", s->out);
-    free(drawing);
-    return SAE_OK;
+    snprintf(path, sizeof path, "%s/index.html", dir);
+    return sae_report_comparison(c, origin, path, err);
 }
 
-static sae_status write_json(const sae_comparison *c, const char *const *words, const char *path, sae_error *err)
+/* Those of a family, and of each two neighbours in a directory of their own. */
+static sae_status write_family(const sae_family *f, const sae_report_origin *origin, const char *dir, sae_error *err)
 {
+    static const struct {
+        const char *name;
+        sae_status (*write)(const sae_family *, const char *, sae_error *);
+    } files[] = {
+        {"family.csv", sae_family_write_members},
+        {"matrix.csv", sae_family_write_matrix},
+        {"tree.csv", sae_family_write_tree},
+    };
+    char path[4096];
+    sae_status status = SAE_OK;
+    for (size_t i = 0; i < CLI_COUNT(files) && status == SAE_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i].name);
+        status = files[i].write(f, path, err);
+    }
+    for (size_t i = 0; i + 1 < f->n_members && status == SAE_OK; i++) {
+        snprintf(path, sizeof path, "%s/%zu-%zu", dir, i + 1, i + 2);
+        status = cli_make_directory(path, err);
+        sae_report_origin pair = *origin;
+        pair.saes += i;
+        pair.n_saes = 2;
+        if (status == SAE_OK) status = write_pair(f->neighbours[i], &pair, path, err);
+    }
+    return status;
+}
+
+static void write_json(const results *r, FILE *out)
+{
+    if (r->family)
+        cli_family_json(r->family, out);
+    else
+        cli_compare_json(r->pair, r->words[0], r->words[1], out);
+}
+
+/* The JSON file goes first and is written last: a directory that has it is complete. */
+static sae_status write_files(const results *r, const char *dir, sae_error *err)
+{
+    char path[4096];
     cli_draft draft;
-    sae_status status = cli_draft_open(&draft, err);
+    for (size_t i = 0; i < CLI_COUNT(markers); i++) {
+        sae_status status = cli_open_result(dir, markers[i], err);
+        if (status != SAE_OK) return status;
+    }
+    sae_status status =
+        r->family ? write_family(r->family, &r->origin, dir, err) : write_pair(r->pair, &r->origin, dir, err);
     if (status != SAE_OK) return status;
-    cli_compare_json(c, words[0], words[1], draft.stream);
+    status = cli_draft_open(&draft, err);
+    if (status != SAE_OK) return status;
+    write_json(r, draft.stream);
+    snprintf(path, sizeof path, "%s/%s", dir, markers[r->family ? FAMILY : PAIR]);
     return cli_draft_write(&draft, path, err);
 }
 
-/* compare.json is written last: a directory that has it is complete. */
-static sae_status write_files(const sae_comparison *c, const char *const *words, const settings *s, sae_error *err)
+/* ---- the command ------------------------------------------------------------------------------------------ */
+
+static sae_status print(const results *r, const settings *s, int64_t excluded, FILE *out, sae_error *err)
 {
-    char path[4096];
-    sae_status status = cli_make_directory(s->out, err);
-    if (status != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/histogram.csv", s->out);
-    if ((status = sae_comparison_write_histogram(c, path, err)) != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/latents.csv", s->out);
-    if ((status = sae_comparison_write_latents(c, path, err)) != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/compare.json", s->out);
-    return write_json(c, words, path, err);
+    sae_status status;
+    if (r->family)
+        fprintf(out, "%zu SAEs\non ", r->n);
+    else
+        fprintf(out, "Small %s and large %s\non ", r->words[0], r->words[1]);
+    cli_print_tokens(out, r->family ? r->family->tokens : r->pair->tokens, excluded);
+    fputs("\n\n", out);
+    status = r->family ? cli_family_print(r->family, out, err) : cli_compare_print(r->pair, out, err);
+    if (status != SAE_OK || !s->out) return status;
+    if (r->family)
+        fprintf(out, "\nWrote family.json and tables (.csv) in %s, and reports of neighbours: %s/1-2/index.html, …\n",
+                s->out, s->out);
+    else
+        fprintf(out,
+                "\nWrote the report %s/index.html, and compare.json, tables (.csv) and pictures (.svg) beside it\n",
+                s->out);
+    return status;
 }
 
 static sae_status check_out(const settings *s, sae_error *err)
 {
-    if (s->force) return SAE_OK;
-    return cli_check_fresh(s->out, "compare.json", "a comparison", err);
+    sae_status status = SAE_OK;
+    for (size_t i = 0; i < CLI_COUNT(markers) && status == SAE_OK && !s->force; i++)
+        status = cli_check_fresh(s->out, markers[i], "a comparison", err);
+    return status;
+}
+
+/* In a family an SAE that stands there twice is a slip: it would only be compared with itself. */
+static sae_status check_twice(const results *r, sae_error *err)
+{
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t j = 0; j < i; j++) {
+            char *a = realpath(r->words[j], NULL), *b = realpath(r->words[i], NULL);
+            bool same = a && b && strcmp(a, b) == 0;
+            free(a);
+            free(b);
+            if (same)
+                return cli_fail(err, SAE_E_ARG, "%s is given twice, as SAE %zu and %zu of %zu", r->words[i], j + 1,
+                                i + 1, r->n);
+        }
+    return SAE_OK;
+}
+
+static sae_status compare(results *r, sae_source *source, const sae_compare_config *config, cli_app *app,
+                          sae_error *err)
+{
+    if (r->n == 2) return sae_compare(r->models[0], r->models[1], source, config, &r->pair, &app->env, err);
+    return sae_family_compare((const sae_model *const *)r->models, r->n, source, config, &r->family, &app->env, err);
+}
+
+/* The SAEs in the order of the results: as given, or those of a family by width. */
+static void describe(results *r, const char *acts, const sae_source *source)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        size_t given = r->family ? r->family->members[i].given : i;
+        r->saes[i] = (sae_report_sae){r->words[given], sae_model_get_info(r->models[given])};
+    }
+    r->origin = (sae_report_origin){r->saes, r->n, acts, sae_source_get_info(source)};
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
 {
     const settings *s = settings_;
-    sae_status status = SAE_OK;
-    sae_model *small = NULL, *large = NULL;
-    sae_comparison *comparison = NULL;
+    sae_status status;
+    results r = {.words = words};
     cli_rows rows = {0};
+    while (words[r.n]) r.n++;
     CLI_TRY(check_out(s, err));
+    if (r.n > 2) CLI_TRY(check_twice(&r, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
-    CLI_TRY(sae_model_load(&small, words[0], err));
-    CLI_TRY(sae_model_load(&large, words[1], err));
+    r.models = calloc(r.n, sizeof *r.models);
+    r.saes = calloc(r.n, sizeof *r.saes);
+    if (!r.models || !r.saes) CLI_TRY(cli_fail_memory(err));
+    for (size_t i = 0; i < r.n; i++) CLI_TRY(sae_model_load(&r.models[i], words[i], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     cli_say_screen(app);
-    CLI_TRY(sae_compare(small, large, rows.source, &s->compare, &comparison, &app->env, err));
-    if (s->out) CLI_TRY(write_files(comparison, words, s, err));
+    CLI_TRY(compare(&r, rows.source, &s->compare, app, err));
+    describe(&r, s->acts, rows.source);
+    if (s->out) CLI_TRY(write_files(&r, s->out, err));
     if (app->common.json)
-        cli_compare_json(comparison, words[0], words[1], app->out);
+        write_json(&r, app->out);
     else
-        status = print_tables(comparison, words, s, sae_source_get_info(rows.source), app->out, err);
+        status = print(&r, s, sae_source_get_info(rows.source)->excluded, app->out, err);
 done:
-    sae_comparison_free(comparison);
+    sae_comparison_free(r.pair);
+    sae_family_free(r.family);
     cli_rows_close(&rows);
-    sae_model_free(large);
-    sae_model_free(small);
+    for (size_t i = 0; r.models && i < r.n; i++) sae_model_free(r.models[i]);
+    free(r.models);
+    free(r.saes);
     return status;
 }
 
-static const char *const usage[] = {"SMALL LARGE --acts ACTS [--out DIR] [--OPTION VALUE]...", NULL};
+static const char *const usage[] = {"SMALL LARGE --acts ACTS [--out DIR] [--OPTION VALUE]...",
+                                    "SAE SAE SAE... --acts ACTS [--out DIR] [--OPTION VALUE]...", NULL};
 static const cli_note arguments[] = {
     {"SMALL", "directory of the smaller SAE"},
     {"LARGE", "directory of a larger SAE of the same activations (any two will do)"},
+    {"SAE...", "more than two: a family, compared by ascending width whatever their order here"},
 };
 static const cli_group groups[] = {
     {"Files", file_options, 0},
@@ -199,6 +257,8 @@ static const cli_group groups[] = {
 static const cli_note examples[] = {
     {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts --out comparison",
      "Does a larger SAE find new features?"},
+    {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 saes/batchtopk-2048-k8 --acts acts --out family",
+     "At which width does each latent appear?"},
 };
 static const cli_note json_keys[] = {
     {"small, large, tokens", "the SAEs, and rows compared on"},
@@ -209,10 +269,12 @@ static const cli_note json_keys[] = {
      "argmax_small [n_A]: with which latent"},
     {"hist", "edges (101 from -1 to 1) and counts of large_in_small, small_in_large, random (isotropic directions), "
              "random_cov (directions with the covariance of the small SAE's rows)"},
+    {"one_to_one", "pairs (as many as the narrower SAE has latents), above (of these with cosine >= threshold), share, "
+                   "mean_cos; partner, cos, act_cos, pearson [n_B] and partner_small [n_A], null without a partner"},
     {"pairs", "act_cos and pearson [n_B] of each latent with its argmax; null under --min-active tokens"},
     {"r2, r2_pairs", "squared correlation of decoder and activation cosine over pairs with decoder cosine > 0.5, and "
                      "their number; null under 3 pairs"},
-    {"mse", "{large, small}: squared error over all tokens"},
+    {"mse, l0", "{large, small}: squared error over all tokens, mean number of active latents"},
     {"latents",
      "n_active [n_B], and large and small: {inactive, active} [n_B], mean squared error of each SAE where the "
      "latent is inactive and active"},
@@ -221,21 +283,31 @@ static const cli_note json_keys[] = {
      "mean over novel latents: n, left_out, never_fired, large and small: {inactive, active, difference, "
      "ci (of the difference), inactive_ci, active_ci}, excess (difference of the differences), excess_ci; "
      "95 % bootstrap intervals"},
+    {"saes", "of more than two SAEs, instead of the above: by ascending width {path, n, l0, mse, never_fired, first "
+             "(latents of "
+             "the largest that it is the first to have)}; tokens and threshold as above"},
+    {"novel, novel_share", "[i][j]: latents of SAE i that are novel to SAE j, and their share"},
+    {"neighbours", "for each two neighbours all of the above keys of two SAEs"},
+    {"tree", "of each latent of the largest SAE: first (index of the narrowest SAE with a latent of cosine >= "
+             "threshold), and for each smaller SAE [j] nearest and cos"},
     {"errors", "all errors are sums over d, in the activations' own units"},
 };
 
 const cli_command cli_compare = {
     .name = "compare",
-    .summary = "compare the latents of two SAEs",
+    .summary = "compare the latents of two SAEs or more",
     .usage = usage,
     .description =
         "Finds for each latent of one SAE the most similar of the other by the cosine of their decoder directions, "
         "and compares their activations. Latents of the large SAE without a match are called novel; the error of "
-        "both SAEs where such a latent fires, and where not, tells what it adds.",
+        "both SAEs where such a latent fires, and where not, tells what it adds.\n\nOf more than two SAEs every two of "
+        "neighbouring width are compared like this, all others by the share of novel latents, and each latent of the "
+        "largest one gets its nearest in every smaller one: a tree of how latents split. All SAEs read the activations "
+        "in one pass.",
     .arguments = arguments,
     .n_arguments = CLI_COUNT(arguments),
     .min_words = 2,
-    .max_words = 2,
+    .max_words = -1,
     .groups = groups,
     .n_groups = CLI_COUNT(groups),
     .settings_size = sizeof(settings),

@@ -6,9 +6,8 @@
 #include "cli/stitch_json.h"
 #include "cli/stitch_print.h"
 
-#include <sae/stitch.h>
+#include <sae/report.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +32,9 @@ static const sae_option *file_options(size_t *count)
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, out),
          .metavar = "DIR",
-         .help = "directory for stitch.json, tables (.csv) and pictures (.svg); without it nothing is written"},
+         .help = "directory for the report index.html, stitch.json, tables (.csv) and pictures (.svg); without it "
+                 "nothing is "
+                 "written"},
         {.name = "save",
          .type = SAE_OPT_LIST,
          .offset = offsetof(settings, save),
@@ -100,7 +101,8 @@ static sae_status write_json(const sae_stitch *stitch, const char *const *words,
 
 /* stitch.json goes first and is written last: a directory that has it is complete. */
 static sae_status write_files(const sae_stitch *stitch, const char *const *words, const settings *s,
-                              sae_model *const *models, const cli_stitch_saved *saved, size_t n_saved, sae_error *err)
+                              const sae_report_origin *origin, sae_model *const *models, const cli_stitch_saved *saved,
+                              size_t n_saved, sae_error *err)
 {
     static const struct {
         const char *name;
@@ -116,17 +118,17 @@ static sae_status write_files(const sae_stitch *stitch, const char *const *words
         {"components.svg", sae_stitch_draw_components},
     };
     char path[4096], marker[4096];
-    sae_status status = cli_make_directory(s->out, err);
+    sae_status status = cli_open_result(s->out, "stitch.json", err);
     if (status != SAE_OK) return status;
     snprintf(marker, sizeof marker, "%s/stitch.json", s->out);
-    if (remove(marker) != 0 && errno != ENOENT)
-        return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", marker, strerror(errno));
     for (size_t i = 0; i < n_saved; i++)
         if ((status = sae_model_save(models[i], saved[i].path, err)) != SAE_OK) return status;
     for (size_t i = 0; i < CLI_COUNT(files); i++) {
         snprintf(path, sizeof path, "%s/%s", s->out, files[i].name);
         if ((status = files[i].write(stitch, path, err)) != SAE_OK) return status;
     }
+    snprintf(path, sizeof path, "%s/index.html", s->out);
+    if ((status = sae_report_stitch(stitch, origin, path, err)) != SAE_OK) return status;
     return write_json(stitch, words, saved, n_saved, marker, err);
 }
 
@@ -145,7 +147,7 @@ static void print(const sae_stitch *stitch, const char *const *words, const sett
         fprintf(out, "Wrote the SAE after %lld of %lld operations (MSE %.4g, L0 %.4g) in %s\n",
                 (long long)saved[i].entry.operations, (long long)stitch->operations, saved[i].entry.quality.mse,
                 saved[i].entry.quality.l0, saved[i].path);
-    fprintf(out, "Wrote stitch.json, four tables and four pictures in %s\n", s->out);
+    fprintf(out, "Wrote the report %s/index.html, and stitch.json, four tables and four pictures beside it\n", s->out);
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
@@ -171,8 +173,10 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_say_screen(app);
     CLI_TRY(sae_stitch_run(small, large, rows.source, &s->stitch, &stitch, &app->env, err));
     if (s->out) {
+        const sae_report_sae saes[2] = {{words[0], sae_model_get_info(small)}, {words[1], sae_model_get_info(large)}};
+        const sae_report_origin origin = {saes, 2, s->acts, sae_source_get_info(rows.source)};
         CLI_TRY(make_saes(stitch, s, shares, n_saved, models, saved, err));
-        CLI_TRY(write_files(stitch, words, s, models, saved, n_saved, err));
+        CLI_TRY(write_files(stitch, words, s, &origin, models, saved, n_saved, err));
     }
     if (app->common.json)
         cli_stitch_json(stitch, words[0], words[1], saved, n_saved, app->out);

@@ -1,11 +1,14 @@
 #include "cli/compare_json.h"
 
-#include "cli/json.h"
-
+/* −1, no latent, is null. */
 static void ids(cli_json *json, const char *key, const int32_t *values, int64_t count)
 {
     cli_json_array(json, key);
-    for (int64_t i = 0; i < count; i++) cli_json_int(json, NULL, values[i]);
+    for (int64_t i = 0; i < count; i++)
+        if (values[i] >= 0)
+            cli_json_int(json, NULL, values[i]);
+        else
+            cli_json_null(json, NULL);
     cli_json_end(json);
 }
 
@@ -29,6 +32,21 @@ static void hist(cli_json *json, const sae_comparison *c)
     cli_json_ints(json, "small_in_large", c->hist_small_in_large, SAE_COS_BINS);
     cli_json_ints(json, "random", c->hist_random, SAE_COS_BINS);
     cli_json_ints(json, "random_cov", c->hist_random_cov, SAE_COS_BINS);
+    cli_json_end(json);
+}
+
+static void one_to_one(cli_json *json, const sae_comparison *c)
+{
+    cli_json_object(json, "one_to_one");
+    cli_json_int(json, "pairs", c->one_to_one);
+    cli_json_int(json, "above", c->one_to_one_above);
+    cli_json_real(json, "share", (double)c->one_to_one_above / (double)c->one_to_one);
+    cli_json_real(json, "mean_cos", c->one_to_one_mean);
+    ids(json, "partner", c->partner, c->n_large);
+    ids(json, "partner_small", c->partner_small, c->n_small);
+    cli_json_reals(json, "cos", c->partner_cos, c->n_large);
+    cli_json_reals(json, "act_cos", c->partner_act_cos, c->n_large);
+    cli_json_reals(json, "pearson", c->partner_pearson, c->n_large);
     cli_json_end(json);
 }
 
@@ -98,34 +116,44 @@ static void novel_mean(cli_json *json, const sae_novel_mean *m)
     cli_json_end(json);
 }
 
+void cli_compare_members(cli_json *json, const sae_comparison *c, const char *small, const char *large)
+{
+    cli_json_text(json, "small", small);
+    cli_json_text(json, "large", large);
+    cli_json_int(json, "tokens", c->tokens);
+    cli_json_real(json, "threshold", c->threshold);
+    cli_json_int(json, "novel", c->novel);
+    cli_json_int(json, "small_below", c->small_below);
+    max_cos(json, c);
+    hist(json, c);
+    one_to_one(json, c);
+    cli_json_object(json, "pairs");
+    cli_json_reals(json, "act_cos", c->act_cos, c->n_large);
+    cli_json_reals(json, "pearson", c->pearson, c->n_large);
+    cli_json_end(json);
+    cli_json_real(json, "r2", c->r2);
+    cli_json_int(json, "r2_pairs", c->r2_pairs);
+    cli_json_object(json, "mse");
+    cli_json_real(json, "large", c->mse_large);
+    cli_json_real(json, "small", c->mse_small);
+    cli_json_end(json);
+    cli_json_object(json, "l0");
+    cli_json_real(json, "large", c->l0_large);
+    cli_json_real(json, "small", c->l0_small);
+    cli_json_end(json);
+    cli_json_object(json, "latents");
+    cli_json_ints(json, "n_active", c->n_active, c->n_large);
+    splits(json, "large", c->large, c->n_large);
+    splits(json, "small", c->small, c->n_large);
+    cli_json_end(json);
+    one_latent(json, c);
+    novel_mean(json, &c->novel_mean);
+}
+
 void cli_compare_json(const sae_comparison *c, const char *small, const char *large, FILE *out)
 {
     cli_json json;
     cli_json_start(&json, out);
-    cli_json_text(&json, "small", small);
-    cli_json_text(&json, "large", large);
-    cli_json_int(&json, "tokens", c->tokens);
-    cli_json_real(&json, "threshold", c->threshold);
-    cli_json_int(&json, "novel", c->novel);
-    cli_json_int(&json, "small_below", c->small_below);
-    max_cos(&json, c);
-    hist(&json, c);
-    cli_json_object(&json, "pairs");
-    cli_json_reals(&json, "act_cos", c->act_cos, c->n_large);
-    cli_json_reals(&json, "pearson", c->pearson, c->n_large);
-    cli_json_end(&json);
-    cli_json_real(&json, "r2", c->r2);
-    cli_json_int(&json, "r2_pairs", c->r2_pairs);
-    cli_json_object(&json, "mse");
-    cli_json_real(&json, "large", c->mse_large);
-    cli_json_real(&json, "small", c->mse_small);
-    cli_json_end(&json);
-    cli_json_object(&json, "latents");
-    cli_json_ints(&json, "n_active", c->n_active, c->n_large);
-    splits(&json, "large", c->large, c->n_large);
-    splits(&json, "small", c->small, c->n_large);
-    cli_json_end(&json);
-    one_latent(&json, c);
-    novel_mean(&json, &c->novel_mean);
+    cli_compare_members(&json, c, small, large);
     cli_json_finish(&json);
 }

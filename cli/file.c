@@ -77,6 +77,16 @@ sae_status cli_make_directory(const char *path, sae_error *err)
     return status;
 }
 
+sae_status cli_open_result(const char *dir, const char *marker, sae_error *err)
+{
+    char path[4096];
+    sae_status status = cli_make_directory(dir, err);
+    if (status != SAE_OK) return status;
+    snprintf(path, sizeof path, "%s/%s", dir, marker);
+    if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
+    return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
+}
+
 bool cli_exists(const char *path)
 {
     struct stat info;

@@ -21,6 +21,9 @@ sae_status cli_draft_write(cli_draft *draft, const char *path, sae_error *err);
 sae_status cli_check_fresh(const char *dir, const char *marker, const char *what, sae_error *err);
 /* mkdir -p. */
 sae_status cli_make_directory(const char *path, sae_error *err);
+/* Makes the directory of a result, and removes the marker of an earlier one from it: until the new marker is written
+ * last, what lies there does not pass for complete. */
+sae_status cli_open_result(const char *dir, const char *marker, sae_error *err);
 bool cli_exists(const char *path);
 /* Whether a file can be written to `path`, the value of --OPTION (NULL: nothing to check), as far as can be known
  * without writing: its directory is there and it is none itself. SAE_E_ARG otherwise. */

@@ -89,7 +89,10 @@ void cli_progress_update(cli_progress *progress, const sae_progress *report)
 {
     double now = cli_now();
     if (progress->quiet) return;
-    if (strncmp(progress->what, report->what, sizeof progress->what - 1) != 0 || report->done < progress->first) {
+    bool begins = strncmp(progress->what, report->what, sizeof progress->what - 1) != 0;
+    begins = begins || report->done < progress->last;
+    progress->last = report->done;
+    if (begins) {
         snprintf(progress->what, sizeof progress->what, "%s", report->what);
         progress->started = progress->shown = now;
         progress->first = report->done;

@@ -12,6 +12,7 @@ typedef struct cli_progress {
     double started;  /* when it began, in seconds of cli_now */
     double shown;    /* when a line was last shown */
     double first;    /* `done` at the start: a resumed task does not begin at 0 */
+    double last;     /* `done` of the last report: less of it is the same kind of task begun again */
 } cli_progress;
 
 void cli_progress_init(cli_progress *progress, bool quiet);

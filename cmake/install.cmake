@@ -7,11 +7,11 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/sae DESTINATION ${CMAKE_INSTALL_
 # Named directly: Requires.private would ask for what these libraries themselves were linked with (gfortran, …), which
 # programs that use the shared ones do not need.
 list(JOIN BLAS_LDFLAGS " " SAE_LIBS_PRIVATE)
-foreach(flags IN LISTS JANSSON_LDFLAGS PCRE2_LDFLAGS ZLIB_LDFLAGS)
+foreach(flags IN LISTS JANSSON_LDFLAGS PCRE2_LDFLAGS ZLIB_LDFLAGS SQLITE_LDFLAGS)
   string(APPEND SAE_LIBS_PRIVATE " ${flags}")
 endforeach()
-if(SAE_DNNL_LIBRARIES)
-  string(APPEND SAE_LIBS_PRIVATE " ${DNNL_LIBRARY}")
+if(SAE_ONEDNN_MAJOR)
+  string(APPEND SAE_LIBS_PRIVATE " -ldnnl")
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/libsae.pc.in ${PROJECT_BINARY_DIR}/libsae.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/libsae.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -3,8 +3,16 @@
 file(GLOB_RECURSE SAE_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.c)
 list(FILTER SAE_SOURCES EXCLUDE REGEX "/src/kernels/cpu/isa/")
 list(FILTER SAE_SOURCES EXCLUDE REGEX "/src/kernels/ref/")
-list(FILTER SAE_SOURCES EXCLUDE REGEX "/src/kernels/cpu/low_gemm_[a-z]+\\.c$")
-list(APPEND SAE_SOURCES ${PROJECT_SOURCE_DIR}/src/kernels/cpu/${SAE_LOW_GEMM}.c)
+list(FILTER SAE_SOURCES EXCLUDE REGEX "/src/kernels/cpu/onednn/")
+set(SAE_ONEDNN_DIR ${PROJECT_SOURCE_DIR}/src/kernels/cpu/onednn)
+set(SAE_ONEDNN_TARGET "")
+if(SAE_ONEDNN_MAJOR)
+  set(SAE_ONEDNN_TARGET sae_onednn)
+  list(APPEND SAE_SOURCES ${SAE_ONEDNN_DIR}/onednn.c ${SAE_ONEDNN_DIR}/low_gemm.c ${SAE_ONEDNN_DIR}/matmul.c
+       ${SAE_ONEDNN_DIR}/matmul_v${SAE_ONEDNN_MAJOR}.c)
+else()
+  list(APPEND SAE_SOURCES ${SAE_ONEDNN_DIR}/absent.c)
+endif()
 file(GLOB SAE_ISA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/cpu/isa/*.c)
 file(GLOB SAE_REF_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/ref/*.c)
 
@@ -41,7 +49,7 @@ endif()
 foreach(target ${SAE_OBJECT_TARGETS})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${target} PRIVATE OpenMP::OpenMP_C PkgConfig::BLAS PkgConfig::JANSSON PkgConfig::PCRE2
-                                          PkgConfig::ZLIB ${SAE_DNNL_LIBRARIES})
+                                          PkgConfig::ZLIB PkgConfig::SQLITE ${SAE_ONEDNN_TARGET})
 endforeach()
 
 add_library(sae_static STATIC ${SAE_OBJECTS})
@@ -52,5 +60,6 @@ foreach(target sae_static sae_shared)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PUBLIC PkgConfig::BLAS PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::ZLIB
-                                         ${SAE_DNNL_LIBRARIES} OpenMP::OpenMP_C Threads::Threads m ${CMAKE_DL_LIBS})
+                                         PkgConfig::SQLITE ${SAE_ONEDNN_TARGET} OpenMP::OpenMP_C Threads::Threads m
+                                         ${CMAKE_DL_LIBS})
 endforeach()

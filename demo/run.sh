@@ -65,7 +65,9 @@ cat <<END
   $out/acts                        activations, one row per token
   $out/acts-held-out               the same, of other text
   $out/saes/batchtopk-{256,512,2048}-k8   SAEs, which SAELens loads too
-  $out/comparison                  compare.json, histogram.csv, latents.csv
+  $out/comparison                  the report, its tables (.csv), pictures (.svg) and numbers (compare.json)
+
+Look at $out/comparison/index.html: the report of the comparison, with its figures.
 
 The same five commands work on your own GPT-2: see README.md. With your own text: TEXT=file.txt make demo
 END

@@ -40,7 +40,10 @@ for group in "$@"; do
         need libjansson-dev library jansson
         need libpcre2-dev library libpcre2-8
         need zlib1g-dev library zlib
-        need libdnnl-dev header oneapi/dnnl/dnnl.h
+        need libsqlite3-dev library sqlite3
+        case $(uname -m) in
+        x86_64 | aarch64) need libdnnl-dev header oneapi/dnnl/dnnl.h ;; # elsewhere the build goes on without it
+        esac
         ;;
     test) need libcmocka-dev library cmocka ;;
     demo)

@@ -62,6 +62,33 @@ typedef struct sae_bench_lm {
 SAE_API sae_status sae_bench_gpt2(int64_t layers, int64_t d, int64_t heads, int64_t vocab, int64_t batch, int64_t ctx,
                                   int64_t repeats, sae_bench_lm *out, const sae_env *env, sae_error *err);
 
+/* The whole way from text to a BatchTopK SAE of one pass over the tokens. */
+typedef struct sae_bench_way_config {
+    const sae_lm *lm;
+    const sae_tokenizer *tokenizer;
+    const sae_text_config *text;
+    sae_hook hook;
+    int64_t width, k, batch;
+    const char *folder; /* activations and SAEs are written into a folder made in it, which is removed again */
+} sae_bench_way_config;
+
+typedef struct sae_bench_way {
+    int64_t tokens, trained; /* of the contexts; of the training steps (first positions and held-out rows are not) */
+    int64_t text_bytes, shards;
+    double bytes_per_core_s; /* of text, tokenised by one thread */
+    /* through files, seconds: */
+    double tokenise, model, write; /* text to contexts; the language model; its activations to disk */
+    double waiting, train;         /* training from the shards: waiting for rows, and all the rest */
+    double files;                  /* these five together */
+    double read;                   /* one pass over the shuffled rows, by itself */
+    bool cold;                     /* the shards were not in memory when reading and when training began */
+    /* from the running model, seconds: */
+    double streamed, streamed_model; /* text to SAE; of these, the language model */
+} sae_bench_way;
+
+SAE_API sae_status sae_bench_whole_way(const sae_bench_way_config *config, sae_bench_way *out, const sae_env *env,
+                                       sae_error *err);
+
 /* The processor's name, the kernels in use ("avx2"), the BLAS library. */
 SAE_API void sae_bench_machine(char *cpu, size_t cpu_size, const char **kernels, const char **blas);
 

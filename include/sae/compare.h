@@ -67,10 +67,21 @@ typedef struct sae_comparison {
      * the covariance of A's normalised decoder rows. */
     int64_t hist_random[SAE_COS_BINS], hist_random_cov[SAE_COS_BINS];
 
+    /* One-to-one: min(n_A, n_B) pairs, no latent in two of them, with the largest sum of cosines that such pairs can
+     * have. */
+    int32_t *partner;         /* [n_B] the latent of A that i is paired with, −1: none is left for it */
+    int32_t *partner_small;   /* [n_A] the other way round */
+    double *partner_cos;      /* [n_B] cos(w_i, w_partner), NaN without a partner */
+    int64_t one_to_one;       /* pairs: min(n_A, n_B) */
+    int64_t one_to_one_above; /* of these with a cosine ≥ threshold */
+    double one_to_one_mean;   /* mean cosine of the pairs */
+
     /* Activations of the pairs (i, argmax[i]) over all tokens; NaN unless both latents are active on at least
      * min_active tokens. */
-    double *act_cos;  /* [n_B] Σ f g / √(Σ f² Σ g²) */
-    double *pearson;  /* [n_B] correlation of f and g */
+    double *act_cos;         /* [n_B] Σ f g / √(Σ f² Σ g²) */
+    double *pearson;         /* [n_B] correlation of f and g */
+    double *partner_act_cos; /* [n_B] the same of the pairs (i, partner[i]) */
+    double *partner_pearson; /* [n_B] */
     double r2;        /* squared correlation of large_in_small and act_cos over pairs with decoder cosine > 0.5 … */
     int64_t r2_pairs; /* … of which there are so many; r2 is NaN under 3 pairs */
 
@@ -80,6 +91,7 @@ typedef struct sae_comparison {
     sae_split *large;            /* [n_B] error of B */
     sae_split *small;            /* [n_B] error of A */
     double mse_small, mse_large; /* over all tokens */
+    double l0_small, l0_large;   /* mean number of active latents */
 
     int64_t latent; /* the one asked for, or −1 */
     sae_novel_mean novel_mean;
@@ -97,9 +109,24 @@ SAE_API void sae_comparison_free(sae_comparison *comparison);
 /* CSV files for figures, written whole or not at all; unknown values are empty fields.
  * Histogram: lower, upper, large_in_small, small_in_large, random, random_cov. */
 SAE_API sae_status sae_comparison_write_histogram(const sae_comparison *comparison, const char *path, sae_error *err);
-/* One line per latent of the large SAE: latent, max_cos, nearest, novel, n_active, act_cos, pearson, and errors
- * (sums over d): large_inactive, large_active, large_difference, small_inactive, small_active, small_difference. */
-SAE_API sae_status sae_comparison_write_latents(const sae_comparison *comparison, const char *path, sae_error *err);
+/* One line per latent of the large SAE: latent, nearest, cos, novel, n_active, nearest_n_active, act_cos, pearson,
+ * partner, partner_cos, partner_act_cos, partner_pearson, and errors (sums over d): large_inactive, large_active,
+ * large_difference, small_inactive, small_active, small_difference. */
+SAE_API sae_status sae_comparison_write_pairs(const sae_comparison *comparison, const char *path, sae_error *err);
+/* Bars of the mean over novel latents: sae (large or small), tokens (inactive, active or difference), mse, low, high
+ * (95 % interval), and the three per dimension; the last line is excess. */
+SAE_API sae_status sae_comparison_write_novel(const sae_comparison *comparison, const char *path, sae_error *err);
+/* The table of comparison->latent: sae, inactive, active, difference, and the three per dimension. SAE_E_ARG when none
+ * was asked for. */
+SAE_API sae_status sae_comparison_write_latent(const sae_comparison *comparison, const char *path, sae_error *err);
+
+/* Pictures, written whole or not at all; each needs no other file, follows the reader's light or dark setting, has a
+ * text alternative and states its finding. Histograms of maximum cosines, and of those with random dictionaries: */
+SAE_API sae_status sae_comparison_draw_histogram(const sae_comparison *comparison, const char *path, sae_error *err);
+/* Activation cosine over decoder cosine of each pair (counted in hexagons where there are many): */
+SAE_API sae_status sae_comparison_draw_pairs(const sae_comparison *comparison, const char *path, sae_error *err);
+/* The errors of novel_mean with their intervals: */
+SAE_API sae_status sae_comparison_draw_novel(const sae_comparison *comparison, const char *path, sae_error *err);
 
 /* The histograms of maximum cosines in both directions side by side as UTF-8 text with bars, `columns` wide (at least
  * 60), one line per 0.04; lines below the smallest cosine are left out. Free *text with free(). */

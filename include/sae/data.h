@@ -45,6 +45,11 @@ SAE_API void sae_contexts_free(sae_contexts *contexts);
 
 /* ---- harvesting --------------------------------------------------------------------------------- */
 
+/* Where the time of harvesting goes. */
+typedef struct sae_harvest_seconds {
+    double model, write;
+} sae_harvest_seconds;
+
 typedef struct sae_harvest_config {
     const sae_hook *hooks;
     size_t n_hooks;
@@ -52,6 +57,7 @@ typedef struct sae_harvest_config {
     sae_dtype dtype;                   /* f32, f16, bf16 */
     int64_t shard_tokens;              /* rows per shard */
     bool force;
+    sae_harvest_seconds *seconds; /* filled in; NULL: not asked */
 } sae_harvest_config;
 
 /* Runs the model over all contexts once and writes an activation directory: `out` itself for one hook,

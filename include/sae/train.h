@@ -119,6 +119,7 @@ typedef struct sae_train_sae {
 typedef struct sae_train_result {
     int64_t tokens, steps;
     double seconds;
+    double reading;       /* of these, seconds spent waiting for rows: reading them, or running the language model */
     int64_t resumed_from; /* step, or −1 */
     size_t n_saes;
     sae_train_sae *saes;

@@ -1,6 +1,6 @@
 #include <sae/analysis.h>
 
-#include "analysis/pass.h"
+#include "analysis/evaluation.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -13,7 +13,7 @@
 typedef struct model_sums {
     double active, error, cosine, ratio, xh, hh;
     int64_t ratio_rows;
-    int64_t *fired; /* [n] */
+    int64_t n, *fired; /* [n] */
 } model_sums;
 
 /* The rows' mean and variance are taken about a shift near the mean, so that nothing is lost when the mean is
@@ -23,38 +23,56 @@ typedef struct row_moments {
     double *shift, *sum, *square; /* [d] each */
 } row_moments;
 
-typedef struct evaluation {
+struct sae_evaluation {
     size_t n_models;
     model_sums *models;
     row_moments rows;
+    int64_t tokens;
     int threads;
-} evaluation;
+};
 
-static void evaluation_free(evaluation *e)
+void sae_evaluation_free(sae_evaluation *e)
 {
+    if (!e) return;
     for (size_t i = 0; e->models && i < e->n_models; i++) sae_free(e->models[i].fired);
     sae_free(e->models);
     sae_free(e->rows.shift);
     sae_free(e->rows.sum);
     sae_free(e->rows.square);
+    sae_free(e);
 }
 
-static sae_status evaluation_new(evaluation *e, const sae_model *const *models, size_t n_models, int64_t d,
-                                 const sae_env *env, sae_error *err)
+static sae_status make(sae_evaluation *e, const sae_model *const *models, sae_error *err)
 {
-    *e = (evaluation){.n_models = n_models, .rows.d = d, .threads = sae_threads(env)};
+    size_t d = (size_t)e->rows.d, n_models = e->n_models;
     e->models = sae_calloc(n_models, sizeof *e->models);
-    e->rows.shift = sae_calloc((size_t)d, sizeof(double));
-    e->rows.sum = sae_calloc((size_t)d, sizeof(double));
-    e->rows.square = sae_calloc((size_t)d, sizeof(double));
+    e->rows.shift = sae_calloc(d, sizeof(double));
+    e->rows.sum = sae_calloc(d, sizeof(double));
+    e->rows.square = sae_calloc(d, sizeof(double));
     if (!e->models || !e->rows.shift || !e->rows.sum || !e->rows.square)
-        return sae_fail_memory(err, "sums of an evaluation", (size_t)d * 3 * sizeof(double));
+        return sae_fail_memory(err, "sums of an evaluation", d * 3 * sizeof(double));
     for (size_t i = 0; i < n_models; i++) {
         size_t n = (size_t)sae_model_get_info(models[i])->n;
-        e->models[i].fired = sae_calloc(n, sizeof(int64_t));
+        e->models[i] = (model_sums){.n = (int64_t)n, .fired = sae_calloc(n, sizeof(int64_t))};
         if (!e->models[i].fired) return sae_fail_memory(err, "counts of latents", n * sizeof(int64_t));
     }
     return SAE_OK;
+}
+
+sae_status sae_evaluation_new(sae_evaluation **out, const sae_model *const *models, size_t n_models, int64_t d,
+                              const sae_env *env, sae_error *err)
+{
+    sae_evaluation *e = sae_calloc(1, sizeof *e);
+    if (!e) return sae_fail_memory(err, "sums of an evaluation", sizeof *e);
+    e->n_models = n_models;
+    e->rows.d = d;
+    e->threads = sae_threads(env);
+    sae_status status = make(e, models, err);
+    if (status == SAE_OK)
+        *out = e;
+    else
+        sae_evaluation_free(e);
+    return status;
 }
 
 /* ---- one block ------------------------------------------------------------------------------------ */
@@ -100,11 +118,17 @@ static void add_view(model_sums *m, int64_t rows, const sae_pass_view *view)
     }
 }
 
+void sae_evaluation_add(sae_evaluation *e, int64_t rows, const float *x, const sae_pass_view *views)
+{
+    add_rows(&e->rows, e->tokens == 0, rows, x, e->threads);
+    for (size_t i = 0; i < e->n_models; i++) add_view(&e->models[i], rows, &views[i]);
+    e->tokens += rows;
+}
+
 static void visit(void *ud, int64_t first, int64_t rows, const float *x, const sae_pass_view *views)
 {
-    evaluation *e = ud;
-    add_rows(&e->rows, first == 0, rows, x, e->threads);
-    for (size_t i = 0; i < e->n_models; i++) add_view(&e->models[i], rows, &views[i]);
+    (void)first;
+    sae_evaluation_add(ud, rows, x, views);
 }
 
 /* ---- results -------------------------------------------------------------------------------------- */
@@ -130,11 +154,10 @@ static void density_histogram(sae_eval *out, int64_t n)
     }
 }
 
-static sae_status fill(sae_eval *out, const evaluation *e, const model_sums *m, int64_t n, int64_t tokens,
-                       sae_error *err)
+static sae_status fill(sae_eval *out, const sae_evaluation *e, const model_sums *m, sae_error *err)
 {
-    double count = (double)tokens, variance = total_variance(&e->rows, tokens);
-    int64_t d = e->rows.d;
+    double count = (double)e->tokens, variance = total_variance(&e->rows, e->tokens);
+    int64_t d = e->rows.d, n = m->n, tokens = e->tokens;
     *out = (sae_eval){.tokens = tokens, .l0 = m->active / count, .mse = m->error / count};
     out->mse_per_dim = out->mse / (double)d;
     out->fvu = variance > 0 ? m->error / variance : NAN;
@@ -151,6 +174,15 @@ static sae_status fill(sae_eval *out, const evaluation *e, const model_sums *m, 
     return SAE_OK;
 }
 
+sae_status sae_evaluation_results(const sae_evaluation *e, sae_eval *results, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    memset(results, 0, e->n_models * sizeof *results);
+    for (size_t i = 0; i < e->n_models && status == SAE_OK; i++) status = fill(&results[i], e, &e->models[i], err);
+    for (size_t i = 0; i < e->n_models && status != SAE_OK; i++) sae_eval_clear(&results[i]);
+    return status;
+}
+
 void sae_eval_clear(sae_eval *eval)
 {
     sae_free(eval->density);
@@ -162,17 +194,14 @@ static sae_status evaluate(const sae_model *const *models, size_t n_models, sae_
                            int64_t max_tokens, sae_eval *results, const sae_env *env, sae_error *err)
 {
     sae_status status;
-    evaluation e = {0};
+    sae_evaluation *e = NULL;
     int64_t tokens = 0;
     memset(results, 0, n_models * sizeof *results);
-    SAE_TRY(evaluation_new(&e, models, n_models, sae_source_get_info(source)->d, env, err));
-    SAE_TRY(sae_pass(models, n_models, source, held_out, max_tokens, "evaluation", visit, &e, &tokens, env, err));
-    for (size_t i = 0; i < n_models; i++)
-        SAE_TRY(fill(&results[i], &e, &e.models[i], sae_model_get_info(models[i])->n, tokens, err));
+    SAE_TRY(sae_evaluation_new(&e, models, n_models, sae_source_get_info(source)->d, env, err));
+    SAE_TRY(sae_pass(models, n_models, source, held_out, max_tokens, "evaluation", visit, e, &tokens, env, err));
+    status = sae_evaluation_results(e, results, err);
 done:
-    if (status != SAE_OK)
-        for (size_t i = 0; i < n_models; i++) sae_eval_clear(&results[i]);
-    evaluation_free(&e);
+    sae_evaluation_free(e);
     return status;
 }
 

@@ -95,7 +95,7 @@ static double reduce(const double *lanes)
     return sum;
 }
 
-static sae_row_sums row_sums(const float *x, const float *h, int64_t d)
+sae_row_sums sae_row_sums_of(const float *x, const float *h, int64_t d)
 {
     double xx[LANES] = {0}, xh[LANES] = {0}, hh[LANES] = {0}, ee[LANES] = {0};
     for (int64_t j = 0; j < d; j += LANES) {
@@ -119,7 +119,7 @@ static sae_status read_block(pass *p, int64_t first, int64_t rows, const sae_env
         SAE_TRY(sae_coder_encode(r->coder, p->x, rows, first, r->codes, err));
         SAE_TRY(sae_model_decode(r->model, r->codes, p->x, p->x_hat, env, err));
 #pragma omp parallel for num_threads(sae_threads(env)) schedule(static)
-        for (int64_t b = 0; b < rows; b++) r->sums[b] = row_sums(p->x + b * p->d, p->x_hat + b * p->d, p->d);
+        for (int64_t b = 0; b < rows; b++) r->sums[b] = sae_row_sums_of(p->x + b * p->d, p->x_hat + b * p->d, p->d);
     }
 done:
     return status;

@@ -12,6 +12,8 @@ typedef struct sae_row_sums {
     double ee;         /* ‖x − x̂‖² */
 } sae_row_sums;
 
+sae_row_sums sae_row_sums_of(const float *x, const float *x_hat, int64_t d);
+
 /* What one SAE made of a block. */
 typedef struct sae_pass_view {
     const sae_codes *codes;

@@ -1,6 +1,7 @@
 #include "analysis/random_rows.h"
 
-#include "analysis/cosine.h"
+#include "analysis/covariance.h"
+#include "analysis/dot.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -19,83 +20,7 @@ void sae_random_rows(uint64_t seed, int64_t n, int64_t d, float *out, const sae_
     for (int64_t e = 0; e < n * d; e++) out[e] = (float)sae_rng_normal(&rng, (uint64_t)e);
 }
 
-/* ---- covariance ---------------------------------------------------------------------------------- */
-
-/* Rows first … first + count − 1 of W, normalised; rows of zeros stay zero. */
-static void unit_rows(const float *W, int64_t first, int64_t count, int64_t d, float *out, int threads)
-{
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < count; i++) {
-        const float *w = W + (first + i) * d;
-        double norm = sqrt(sae_dot_double(w, w, d));
-        for (int64_t j = 0; j < d; j++) out[i * d + j] = norm > 0 ? (float)((double)w[j] / norm) : 0;
-    }
-}
-
-typedef struct gram {
-    float *unit;    /* [CHUNK, d] */
-    float *columns; /* [d, CHUNK] centred and transposed */
-    float *part;    /* [d, d] one chunk's sum */
-    double *mean;   /* [d] */
-} gram;
-
-/* C [d, d] += the chunk's Σ (w − w̄)(w − w̄)ᵀ: products in float32 within a chunk, sums over chunks in double. */
-static void add_chunk(const gram *g, int64_t count, int64_t d, double *C, int threads)
-{
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t j = 0; j < d; j++)
-        for (int64_t i = 0; i < count; i++)
-            g->columns[j * CHUNK + i] = (float)((double)g->unit[i * d + j] - g->mean[j]);
-    int64_t tiles = (d + TILE - 1) / TILE;
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (int64_t t = 0; t < tiles; t++) {
-        int64_t first = t * TILE, rows = d - first < TILE ? d - first : TILE;
-        sae_gemm_nt(rows, d, count, 1, g->columns + first * CHUNK, CHUNK, g->columns, CHUNK, 0, g->part + first * d, d);
-        for (int64_t e = first * d; e < (first + rows) * d; e++) C[e] += (double)g->part[e];
-    }
-}
-
-static sae_status covariance(const float *W, int64_t n, int64_t d, double *C, int threads, sae_error *err)
-{
-    sae_status status = SAE_OK;
-    gram g = {.unit = sae_alloc(CHUNK * (size_t)d, sizeof(float)),
-              .columns = sae_alloc(CHUNK * (size_t)d, sizeof(float)),
-              .part = sae_alloc((size_t)(d * d), sizeof(float)),
-              .mean = sae_calloc((size_t)d, sizeof(double))};
-    if (!g.unit || !g.columns || !g.part || !g.mean)
-        SAE_TRY(sae_fail_memory(err, "a covariance", (size_t)(d * d) * sizeof(float)));
-    for (int64_t first = 0; first < n; first += CHUNK) {
-        int64_t count = n - first < CHUNK ? n - first : CHUNK;
-        unit_rows(W, first, count, d, g.unit, threads);
-        for (int64_t i = 0; i < count; i++)
-            for (int64_t j = 0; j < d; j++) g.mean[j] += (double)g.unit[i * d + j] / (double)n;
-    }
-    memset(C, 0, (size_t)(d * d) * sizeof *C);
-    for (int64_t first = 0; first < n; first += CHUNK) {
-        int64_t count = n - first < CHUNK ? n - first : CHUNK;
-        unit_rows(W, first, count, d, g.unit, threads);
-        add_chunk(&g, count, d, C, threads);
-    }
-    for (int64_t e = 0; e < d * d; e++) C[e] /= (double)n;
-done:
-    sae_free(g.unit);
-    sae_free(g.columns);
-    sae_free(g.part);
-    sae_free(g.mean);
-    return status;
-}
-
-static double dot(const double *a, const double *b, int64_t n)
-{
-    enum { LANES = 8 };
-    double lanes[LANES] = {0}, sum = 0;
-    for (int64_t j = 0; j < n; j += LANES) {
-        int64_t width = n - j < LANES ? n - j : LANES;
-        for (int64_t l = 0; l < width; l++) lanes[l] += a[j + l] * b[j + l];
-    }
-    for (int l = 0; l < LANES; l++) sum += lanes[l];
-    return sum;
-}
+/* ---- Gaussian rows of a given covariance ----------------------------------------------------------- */
 
 /* Takes what the finished columns before `first` explain out of the columns first … end − 1. By panels of columns,
  * because threads that meet at every column would wait more than they work. */
@@ -103,7 +28,7 @@ static void update_panel(double *C, int64_t d, int64_t first, int64_t end, int t
 {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = first; i < d; i++)
-        for (int64_t j = first; j < end && j <= i; j++) C[i * d + j] -= dot(C + i * d, C + j * d, first);
+        for (int64_t j = first; j < end && j <= i; j++) C[i * d + j] -= sae_dot_doubles(C + i * d, C + j * d, first);
 }
 
 /* Finishes the columns first … end − 1 after update_panel. */
@@ -111,11 +36,11 @@ static void factor_panel(double *C, int64_t d, int64_t first, int64_t end, doubl
 {
     for (int64_t j = first; j < end; j++) {
         double *row = C + j * d;
-        double pivot = row[j] - dot(row + first, row + first, j - first);
+        double pivot = row[j] - sae_dot_doubles(row + first, row + first, j - first);
         double root = pivot > smallest ? sqrt(pivot) : 0;
         row[j] = root;
         for (int64_t i = j + 1; i < d; i++) {
-            double value = C[i * d + j] - dot(C + i * d + first, row + first, j - first);
+            double value = C[i * d + j] - sae_dot_doubles(C + i * d + first, row + first, j - first);
             C[i * d + j] = root > 0 ? value / root : 0;
         }
         for (int64_t k = j + 1; k < d; k++) row[k] = 0;
@@ -145,7 +70,7 @@ sae_status sae_random_rows_like(uint64_t seed, const float *W, int64_t n, int64_
     sae_rng rng = sae_rng_make(seed, "random rows like", 0);
     sae_blas_init();
     if (!C || !L || !normal) SAE_TRY(sae_fail_memory(err, "a covariance", (size_t)(d * d) * sizeof *C));
-    SAE_TRY(covariance(W, n, d, C, threads, err));
+    SAE_TRY(sae_row_covariance(W, n, d, C, env, err));
     cholesky(C, d, threads);
     for (int64_t e = 0; e < d * d; e++) L[e] = (float)C[e];
     for (int64_t first = 0; first < n; first += CHUNK) {

@@ -2,6 +2,7 @@
 
 #include "analysis/code_pass.h"
 #include "analysis/cosine.h"
+#include "analysis/dot.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -10,7 +11,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { SMALL, LARGE, SIDES, LANES = 8, KEPT_CODES = 1 << 22 };
+enum { SMALL, LARGE, SIDES, KEPT_CODES = 1 << 22 };
 
 /* Products of one code's decoder row: with y = x − b_A, and of B also with A's residual. */
 typedef struct products {
@@ -37,18 +38,6 @@ typedef struct visitor {
 
 /* ---- one row ------------------------------------------------------------------------------------------------- */
 
-/* Σ a_j w_j in one fixed order. */
-static double dot(const double *a, const float *w, int64_t d)
-{
-    double lanes[LANES] = {0}, sum = 0;
-    int64_t whole = d / LANES * LANES;
-    for (int64_t j = 0; j < whole; j += LANES)
-        for (int64_t l = 0; l < LANES; l++) lanes[l] += a[j + l] * (double)w[j + l];
-    for (int64_t j = whole; j < d; j++) lanes[j - whole] += a[j] * (double)w[j];
-    for (int l = 0; l < LANES; l++) sum += lanes[l];
-    return sum;
-}
-
 static void project(visitor *v, int64_t r, const float *x, sae_codes *const *codes)
 {
     int64_t d = v->d;
@@ -62,12 +51,12 @@ static void project(visitor *v, int64_t r, const float *x, sae_codes *const *cod
     for (int64_t c = codes[SMALL]->row_offsets[r]; c < codes[SMALL]->row_offsets[r + 1]; c++) {
         const float *w = v->w[SMALL].W_dec + codes[SMALL]->latents[c] * d;
         double f = (double)codes[SMALL]->values[c];
-        v->found[SMALL][c].y = dot(y, w, d);
+        v->found[SMALL][c].y = sae_dot_mixed(y, w, d);
         for (int64_t j = 0; j < d; j++) e[j] -= f * (double)w[j];
     }
     for (int64_t c = codes[LARGE]->row_offsets[r]; c < codes[LARGE]->row_offsets[r + 1]; c++) {
         const float *w = v->w[LARGE].W_dec + codes[LARGE]->latents[c] * d;
-        v->found[LARGE][c] = (products){dot(y, w, d), dot(e, w, d)};
+        v->found[LARGE][c] = (products){sae_dot_mixed(y, w, d), sae_dot_mixed(e, w, d)};
     }
 }
 

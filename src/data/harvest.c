@@ -2,6 +2,7 @@
 #include <sae/data.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/parallel.h"
@@ -23,6 +24,7 @@ typedef struct harvest {
     float **rows;              /* per hook [batch·ctx, width] */
     int32_t *positions;        /* [batch·ctx] */
     int64_t batch;             /* contexts per pass */
+    sae_harvest_seconds seconds;
 } harvest;
 
 /* One hook is written to `out` itself, several to folders in it. */
@@ -98,11 +100,15 @@ static sae_status run_batches(harvest *h, sae_error *err)
             return sae_fail(err, SAE_E_INTERRUPTED, "stopped after %lld of %lld contexts; nothing is left of them",
                             (long long)first, (long long)c->count);
         const int32_t *tokens = c->tokens + first * c->ctx, *docs = c->docs + first * c->ctx;
+        double began = sae_now();
         sae_status status = sae_lm_hooks(h->lm, tokens, n, c->ctx, h->config->hooks, h->config->n_hooks,
                                          h->config->center_residual, h->rows, h->env, err);
+        double made = sae_now();
         for (size_t i = 0; i < h->config->n_hooks && status == SAE_OK; i++)
             status = sae_acts_writer_append(h->writers[i], n * c->ctx, h->rows[i], tokens, h->positions, docs, err);
         if (status != SAE_OK) return status;
+        h->seconds.model += made - began;
+        h->seconds.write += sae_now() - made;
         double done = (double)((first + n) * c->ctx);
         sae_report_progress(h->env, "harvesting", "tokens", done, total, NULL);
     }
@@ -118,13 +124,16 @@ sae_status sae_harvest(const sae_lm *lm, const sae_contexts *contexts, const sae
     const bool existed = sae_file_exists(out);
     SAE_TRY(prepare(&h, err));
     SAE_TRY(run_batches(&h, err));
+    double began = sae_now();
     for (size_t i = 0; i < config->n_hooks; i++) {
         sae_acts_writer *writer = h.writers[i];
         h.writers[i] = NULL; /* freed by finish in any case */
         SAE_TRY(sae_acts_writer_finish(writer, &written, err));
         total += written;
     }
+    h.seconds.write += sae_now() - began;
     if (shards) *shards = total;
+    if (config->seconds) *config->seconds = h.seconds;
 done:
     for (size_t i = 0; i < config->n_hooks; i++) {
         if (h.writers) sae_acts_writer_abort(h.writers[i]);

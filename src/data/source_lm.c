@@ -7,6 +7,7 @@
 #include "lm/gpt2.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MIN_BATCH_TILES 16 /* tiles of one pass through the model */
@@ -14,6 +15,9 @@
 typedef struct lm_window {
     float *rows; /* [capacity, ctx, d] */
     int64_t capacity;
+    int64_t *loaded,
+        *wanted;   /* [capacity] contexts in rows, in their order, and those that are to be there: ascending */
+    int64_t count; /* of loaded */
     int64_t *slot; /* [contexts] place of a context in rows; of contexts that are loaded only */
 } lm_window;
 
@@ -37,36 +41,55 @@ static void ids(const void *self, int64_t first, int64_t count, int32_t *tokens,
     for (int64_t i = 0; i < count; i++) positions[i] = (int32_t)((first + i) % r->contexts->ctx);
 }
 
+static void clear_rows(lm_window *w)
+{
+    sae_free(w->rows);
+    sae_free(w->loaded);
+    sae_free(w->wanted);
+    w->rows = NULL;
+    w->loaded = w->wanted = NULL;
+    w->capacity = w->count = 0;
+}
+
 static sae_status reserve(const running *r, lm_window *w, int64_t contexts, sae_error *err)
 {
     if (contexts <= w->capacity) return SAE_OK;
     size_t bytes = (size_t)(r->contexts->ctx * r->d) * sizeof *w->rows;
-    sae_free(w->rows);
-    w->capacity = 0;
+    clear_rows(w);
     w->rows = sae_alloc((size_t)contexts, bytes);
-    if (!w->rows)
+    w->loaded = sae_alloc((size_t)contexts, sizeof *w->loaded);
+    w->wanted = sae_alloc((size_t)contexts, sizeof *w->wanted);
+    if (!w->rows || !w->loaded || !w->wanted) {
+        clear_rows(w);
         return sae_fail(err, SAE_E_MEMORY, "out of memory for the activations of %lld contexts of %zu bytes each",
                         (long long)contexts, bytes);
+    }
     w->capacity = contexts;
     return SAE_OK;
 }
 
-/* The batches begin at multiples of the model's tile within the window, so the bits of a row depend on the window
- * only, not on the number of threads. */
-static sae_status load(void *self, sae_window window, const int64_t *chunks, int64_t count, sae_error *err)
+static int ascending(const void *a, const void *b)
 {
-    running *r = self;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Runs the model on the contexts wanted. The batches begin at multiples of the model's tile within the window, so the
+ * bits of a row depend on which contexts the window has, and on nothing else. */
+static sae_status run_model(running *r, sae_window window, int64_t count, sae_error *err)
+{
     lm_window *w = &r->windows[window];
     const int64_t ctx = r->contexts->ctx;
-    sae_status status = reserve(r, w, count, err);
+    sae_status status = SAE_OK;
     for (int64_t first = 0; first < count && status == SAE_OK; first += r->batch) {
         int64_t n = count - first < r->batch ? count - first : r->batch;
         float *out = w->rows + first * ctx * r->d;
         if (sae_should_stop(&r->env))
             return sae_fail(err, SAE_E_INTERRUPTED, "stopped while %s was being made", r->name);
         for (int64_t i = 0; i < n; i++) {
-            w->slot[chunks[first + i]] = first + i;
-            memcpy(r->tokens + i * ctx, r->contexts->tokens + chunks[first + i] * ctx, (size_t)ctx * sizeof *r->tokens);
+            w->slot[w->wanted[first + i]] = first + i;
+            memcpy(r->tokens + i * ctx, r->contexts->tokens + w->wanted[first + i] * ctx,
+                   (size_t)ctx * sizeof *r->tokens);
         }
         status = sae_lm_hooks(r->lm, r->tokens, n, ctx, &r->hook, 1, r->center_residual, &out, &r->env, err);
         if (window == SAE_WINDOW_TRAIN)
@@ -74,6 +97,26 @@ static sae_status load(void *self, sae_window window, const int64_t *chunks, int
                                 (double)(count * ctx), NULL);
     }
     return status;
+}
+
+/* A window that has all of these contexts and no others is ready: what fits the buffer is made once, however many
+ * epochs there are. */
+static sae_status load(void *self, sae_window window, const int64_t *chunks, int64_t count, sae_error *err)
+{
+    running *r = self;
+    lm_window *w = &r->windows[window];
+    sae_status status = reserve(r, w, count, err);
+    if (status != SAE_OK) return status;
+    const size_t bytes = (size_t)count * sizeof *chunks;
+    memcpy(w->wanted, chunks, bytes);
+    qsort(w->wanted, (size_t)count, sizeof *chunks, ascending);
+    if (w->count == count && memcmp(w->loaded, w->wanted, bytes) == 0) return SAE_OK;
+    w->count = 0;
+    status = run_model(r, window, count, err);
+    if (status != SAE_OK) return status;
+    memcpy(w->loaded, w->wanted, bytes);
+    w->count = count;
+    return SAE_OK;
 }
 
 static sae_status gather(const void *self, sae_window window, const int64_t *rows, int64_t count, float *out,
@@ -95,7 +138,7 @@ static void close_running(void *self)
 {
     running *r = self;
     for (int i = 0; i < SAE_WINDOWS; i++) {
-        sae_free(r->windows[i].rows);
+        clear_rows(&r->windows[i]);
         sae_free(r->windows[i].slot);
     }
     sae_free(r->tokens);

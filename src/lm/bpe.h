@@ -29,6 +29,7 @@ struct sae_tokenizer {
     size_t text_used, text_room;
     int32_t byte_ids[256]; /* id of each single byte */
     sae_idmap merges;      /* left << 32 | right → rank << 32 | joined */
+    uint64_t *byte_pairs;  /* [256·256] the same for the ids of two bytes, which every word begins with */
     sae_trie added[2];     /* tokens looked for before BPE: first [0] in the whole text, then [1] in what is left */
     bool blank_in_added;   /* an added token contains a space … */
     bool blank_in_special; /* … of the special ones */
@@ -48,8 +49,14 @@ sae_status sae_bpe_add_merge(sae_tokenizer *t, int32_t left, int32_t right, int3
                              sae_error *err);
 /* Compiles GPT-2's pattern (bpe_pattern.c). */
 sae_status sae_bpe_compile_pattern(sae_tokenizer *t, sae_error *err);
-/* Checks that every single byte has a token, which makes any text encodable. */
-sae_status sae_bpe_check_bytes(sae_tokenizer *t, sae_error *err);
+/* What the vocabulary joins two ids to, rank << 32 | joined; SAE_IDMAP_NONE when they stay apart. */
+static inline uint64_t sae_bpe_pair(const sae_tokenizer *t, int32_t left, int32_t right)
+{
+    return sae_idmap_get(&t->merges, (uint64_t)left << 32 | (uint32_t)right);
+}
+/* The end of building: checks that every single byte has a token, which makes any text encodable, and tabulates what
+ * pairs of them are joined to. */
+sae_status sae_bpe_finish(sae_tokenizer *t, sae_error *err);
 
 /* ---- encoding ---- */
 

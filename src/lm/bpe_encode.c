@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "lm/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -16,8 +16,8 @@ typedef struct known_word {
 
 struct sae_bpe_worker {
     const sae_tokenizer *t;
-    known_word *known; /* one place per hash value; the latest word wins */
-    size_t known_mask;
+    known_word *known; /* two places per hash value, the word used last in the first of them */
+    size_t known_mask; /* of the first places: even */
     pcre2_match_data *match;
     sae_bpe_scratch scratch;
     char *repaired, *prefixed; /* copies of the text, when needed */
@@ -40,15 +40,16 @@ sae_status sae_bpe_worker_new(sae_bpe_worker **out, const sae_tokenizer *tokeniz
     sae_bpe_worker *worker = sae_calloc(1, sizeof *worker);
     if (!worker) return sae_fail_memory(err, "a tokenizer's memory", sizeof *worker);
     size_t places = 64;
-    while (places < expected / 8 && places < 1 << 15) places *= 2;
+    while (places < expected / 8 && places < 1 << 16) places *= 2;
     worker->t = tokenizer;
-    worker->known_mask = places - 1;
-    worker->known = sae_calloc(places, sizeof *worker->known);
+    worker->known_mask = places - 2;
+    worker->known = sae_alloc(places, sizeof *worker->known);
     worker->match = pcre2_match_data_create(1, NULL);
     if (!worker->known || !worker->match) {
         sae_bpe_worker_free(worker);
         return sae_fail_memory(err, "a tokenizer's memory", places * sizeof *worker->known);
     }
+    memset(worker->known, 0, places * sizeof *worker->known);
     *out = worker;
     return SAE_OK;
 }
@@ -77,18 +78,28 @@ static uint64_t hash_word(const char *word, size_t length)
     return sae_idmap_mix(hash ^ part);
 }
 
+/* The place of a word that fits one: with length 0 … 30 bytes it was seen before and is there now; else the place was
+ * made free for it, at the cost of the word that was used longest ago. */
+static known_word *find_word(sae_bpe_worker *worker, const char *word, size_t length)
+{
+    known_word *known = &worker->known[hash_word(word, length) & worker->known_mask];
+    if (known[0].length == length && memcmp(known[0].bytes, word, length) == 0) return known;
+    known_word second = known[1];
+    known[1] = known[0];
+    known[0] = second;
+    if (second.length != length || memcmp(second.bytes, word, length) != 0) known[0].length = 0;
+    return known;
+}
+
 static sae_status encode_word(sae_bpe_worker *worker, const char *word, size_t length, sae_ids *ids, sae_error *err)
 {
-    known_word *known = NULL;
-    if (length <= sizeof known->bytes) {
-        known = &worker->known[hash_word(word, length) & worker->known_mask];
-        if (known->length == length && memcmp(known->bytes, word, length) == 0) {
-            sae_status status = sae_ids_reserve(ids, known->count, err);
-            if (status != SAE_OK) return status;
-            memcpy(ids->data + ids->count, known->ids, known->count * sizeof *known->ids);
-            ids->count += known->count;
-            return SAE_OK;
-        }
+    known_word *known = length <= sizeof known->bytes ? find_word(worker, word, length) : NULL;
+    if (known && known->length) {
+        sae_status status = sae_ids_reserve(ids, known->count, err);
+        if (status != SAE_OK) return status;
+        memcpy(ids->data + ids->count, known->ids, known->count * sizeof *known->ids);
+        ids->count += known->count;
+        return SAE_OK;
     }
     int64_t before = ids->count;
     sae_status status = sae_bpe_merge_word(worker->t, &worker->scratch, word, length, ids, err);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define SHORT_WORD 32 /* bytes */
+
 /* The word as a linked list of symbols; one that was joined into its left neighbour has id −1. */
 typedef struct sae_bpe_symbol {
     int32_t id;
@@ -62,7 +64,7 @@ static void offer(const sae_tokenizer *t, const symbol *symbols, int32_t at, pai
 {
     if (at < 0 || symbols[at].next < 0) return;
     int32_t left = symbols[at].id, right = symbols[symbols[at].next].id;
-    uint64_t found = sae_idmap_get(&t->merges, (uint64_t)left << 32 | (uint32_t)right);
+    uint64_t found = sae_bpe_pair(t, left, right);
     if (found == SAE_IDMAP_NONE) return;
     push(heap, count, (pair){(uint32_t)(found >> 32), at, left, right, (int32_t)(uint32_t)found});
 }
@@ -88,12 +90,38 @@ static sae_status make_room(sae_bpe_scratch *scratch, size_t length, sae_error *
     return SAE_OK;
 }
 
+/* Nearly all words are short: their pairs lie in a row, with what each is joined to, and the lowest is looked for anew
+ * after each join. A rank has one joined id, so values (rank << 32 | joined, NONE last) compare as ranks do. */
+static int64_t merge_short(const sae_tokenizer *t, const char *word, int n, int32_t *ids)
+{
+    uint64_t pairs[SHORT_WORD];
+    for (int i = 0; i < n; i++) ids[i] = t->byte_ids[(unsigned char)word[i]];
+    for (int i = 0; i + 1 < n; i++)
+        pairs[i] = t->byte_pairs[(unsigned)(unsigned char)word[i] << 8 | (unsigned char)word[i + 1]];
+    while (n > 1) {
+        int best = 0;
+        for (int i = 1; i + 1 < n; i++) best = pairs[i] < pairs[best] ? i : best;
+        if (pairs[best] == SAE_IDMAP_NONE) break;
+        ids[best] = (int32_t)(uint32_t)pairs[best];
+        n--;
+        for (int i = best + 1; i < n; i++) ids[i] = ids[i + 1];
+        for (int i = best; i + 1 < n; i++) pairs[i] = pairs[i + 1];
+        if (best + 1 < n) pairs[best] = sae_bpe_pair(t, ids[best], ids[best + 1]);
+        if (best > 0) pairs[best - 1] = sae_bpe_pair(t, ids[best - 1], ids[best]);
+    }
+    return n;
+}
+
 sae_status sae_bpe_merge_word(const sae_tokenizer *t, sae_bpe_scratch *scratch, const char *word, size_t length,
                               sae_ids *ids, sae_error *err)
 {
     sae_status status;
-    SAE_TRY(make_room(scratch, length, err));
     SAE_TRY(sae_ids_reserve(ids, (int64_t)length, err));
+    if (length <= SHORT_WORD) {
+        ids->count += merge_short(t, word, (int)length, ids->data + ids->count);
+        return SAE_OK;
+    }
+    SAE_TRY(make_room(scratch, length, err));
     symbol *symbols = scratch->symbols;
     pair *heap = scratch->heap;
     size_t count = 0;

@@ -273,7 +273,7 @@ sae_status sae_tokenizer_open(sae_tokenizer **out, const char *path, sae_error *
         goto done;
     }
     SAE_TRY(sae_is_directory(path) ? read_directory(t, path, err) : read_tokenizer_json(t, path, err));
-    SAE_TRY(sae_bpe_check_bytes(t, err));
+    SAE_TRY(sae_bpe_finish(t, err));
     SAE_TRY(sae_bpe_compile_pattern(t, err));
     *out = t;
     t = NULL;
@@ -288,6 +288,7 @@ void sae_tokenizer_close(sae_tokenizer *t)
     sae_free(t->path);
     sae_free(t->tokens);
     sae_free(t->text);
+    sae_free(t->byte_pairs);
     sae_idmap_clear(&t->merges);
     sae_trie_clear(&t->added[0]);
     sae_trie_clear(&t->added[1]);

@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "lm/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ static sae_status grow_tokens(sae_tokenizer *t, int64_t id, sae_error *err)
     if (!tokens) return sae_fail_memory(err, "the vocabulary", (size_t)room * sizeof *tokens);
     memset(tokens + t->size, 0, (size_t)(room - t->size) * sizeof *tokens);
     t->tokens = tokens;
-    t->size = room; /* cut to the largest id by sae_bpe_check_bytes */
+    t->size = room; /* cut to the largest id by sae_bpe_finish */
     return SAE_OK;
 }
 
@@ -108,7 +108,7 @@ sae_status sae_bpe_add_merge(sae_tokenizer *t, int32_t left, int32_t right, int3
     return SAE_OK;
 }
 
-sae_status sae_bpe_check_bytes(sae_tokenizer *t, sae_error *err)
+sae_status sae_bpe_finish(sae_tokenizer *t, sae_error *err)
 {
     while (t->size > 0 && !t->tokens[t->size - 1].used) t->size--;
     for (int byte = 0; byte < 256; byte++)
@@ -117,5 +117,9 @@ sae_status sae_bpe_check_bytes(sae_tokenizer *t, sae_error *err)
                             "%s has no token for the byte 0x%02x, so it cannot encode every text; a byte-level "
                             "vocabulary holds all 256 bytes",
                             t->path, (unsigned)byte);
+    t->byte_pairs = sae_alloc(256 * 256, sizeof *t->byte_pairs);
+    if (!t->byte_pairs) return sae_fail_memory(err, "the merges", 256 * 256 * sizeof *t->byte_pairs);
+    for (int pair = 0; pair < 256 * 256; pair++)
+        t->byte_pairs[pair] = sae_bpe_pair(t, t->byte_ids[pair >> 8], t->byte_ids[pair & 255]);
     return SAE_OK;
 }

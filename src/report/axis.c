@@ -33,7 +33,9 @@ static double nice_step(double min, double max, int most)
 sae_axis sae_axis_linear(double min, double max, int most)
 {
     sae_axis axis = {0};
-    if (!(max > min)) { /* one value: room on both sides, but 0 stays at the end */
+    if (!(max - min >
+          ROUNDING * fmax(fabs(min),
+                          fabs(max)))) { /* one value, but for rounding: room on both sides, but 0 stays at the end */
         double room = min != 0 ? fabs(min) / 10 : 1;
         if (min != 0) min -= room;
         max += room;

@@ -35,3 +35,11 @@ sae_status sae_draft_save(sae_draft *draft, const char *path, sae_error *err)
     free(text);
     return status;
 }
+
+void sae_draft_drop(sae_draft *draft)
+{
+    if (!draft->stream) return;
+    fclose(draft->stream);
+    free(draft->text);
+    draft->stream = NULL;
+}

@@ -17,5 +17,7 @@ sae_status sae_draft_open(sae_draft *draft, const char *what, sae_error *err);
 /* *out = what was written, NUL-terminated; free(). */
 sae_status sae_draft_take(sae_draft *draft, char **out, sae_error *err);
 sae_status sae_draft_save(sae_draft *draft, const char *path, sae_error *err);
+/* Throws it away; nothing happens when it was handed over already, or is all zeros. */
+void sae_draft_drop(sae_draft *draft);
 
 #endif

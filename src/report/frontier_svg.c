@@ -3,6 +3,7 @@
 #include "report/frontier.h"
 #include "report/labels.h"
 #include "report/svg.h"
+#include "report/words.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -86,11 +87,11 @@ static void describe(const picture *p)
 static void headings(const picture *p)
 {
     FILE *out = p->out;
-    fprintf(out, "<text class=\"t\" x=\"%d\" y=\"40\" style=\"font-size:18px;font-weight:600\">", EDGE);
+    fprintf(out, "<text class=\"h\" x=\"%d\" y=\"40\">", EDGE);
     fprintf(out, "Sparsity and reconstruction of %zu SAE%s", p->count, p->count == 1 ? "" : "s");
     if (p->plot.n_widths == 1) fprintf(out, " with %lld latents", (long long)p->plot.series[0].width);
     fprintf(out, "</text>\n<text class=\"m\" x=\"%d\" y=\"62\">Measured on ", EDGE);
-    sae_svg_count(out, p->tokens);
+    fputs(sae_count_words(p->tokens).text, out);
     fprintf(out, " tokens. Lower left is better.%s</text>\n", p->plot.n_widths > 1 ? " Thicker line: wider SAE." : "");
     /* the key: what the band and hollow marks mean */
     fprintf(out,
@@ -277,7 +278,9 @@ sae_status sae_frontier_write_svg(const sae_frontier_point *points, size_t count
             "role=\"img\" aria-labelledby=\"title desc\">\n",
             p.width, p.height, p.width, p.height);
     describe(&p);
-    sae_svg_style(p.out);
+    fputs("<style>\n", p.out);
+    sae_svg_rules(p.out);
+    fputs("</style>\n", p.out);
     fprintf(p.out, "<rect class=\"g\" width=\"%.0f\" height=\"%.0f\"/>\n", p.width, p.height);
     headings(&p);
     axes(&p);

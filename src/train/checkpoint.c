@@ -286,15 +286,15 @@ sae_status sae_run_load(sae_run *run, sae_error *err)
         status = sae_fail(err, SAE_E_FORMAT, "%s/run.json is not a run that this version can go on with", run->out);
         goto done;
     }
-    if (json_is_true(json_object_get(then, "finished"))) {
-        status = sae_fail(err, SAE_E_EXISTS, "--resume: the run in %s is finished; nothing is left to do", run->out);
-        goto done;
-    }
     now = options_json(run);
     SAE_TRY(compare_entries(run, "option", json_object_get(then, "options"), now, err));
     json_decref(now);
     now = data_json(run);
     SAE_TRY(compare_entries(run, "the data's", json_object_get(then, "data"), now, err));
+    if (json_is_true(json_object_get(then, "finished"))) {
+        status = sae_fail(err, SAE_E_EXISTS, "--resume: the run in %s is finished; nothing is left to do", run->out);
+        goto done;
+    }
     for (size_t i = 0; i < run->count; i++) {
         SAE_TRY(load_state(run, i, step, err));
         SAE_TRY(cut_log(run, i, json_object_get(then, "metrics_bytes"), err));

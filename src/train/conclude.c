@@ -87,7 +87,7 @@ static sae_status calibrate(sae_run *run, size_t i, double *theta, sae_error *er
     int64_t counted = 0;
     for (int64_t batch = 0; batch < CALIBRATION_BATCHES; batch++) {
         /* rows that come next in the stream: they were not the last to be fitted */
-        sae_status status = sae_source_train(run->source, (run->steps + batch) * run->batch, run->batch, run->x, err);
+        sae_status status = sae_run_rows(run, (run->steps + batch) * run->batch, run->batch, err);
         if (status != SAE_OK) return status;
         float smallest;
         status = sae_trainer_smallest_kept(w, t, run->x, &smallest, err);

@@ -86,6 +86,14 @@ static void announce(const sae_run *run)
         sae_log(run->env, SAE_LOG_INFO, "screen: %s", screen);
 }
 
+sae_status sae_run_rows(sae_run *run, int64_t position, int64_t count, sae_error *err)
+{
+    double began = sae_now();
+    sae_status status = sae_source_train(run->source, position, count, run->x, err);
+    run->reading += sae_now() - began;
+    return status;
+}
+
 /* What depends on the data: known once the first rows were read. */
 static void announce_scale(const sae_run *run)
 {
@@ -164,7 +172,7 @@ static sae_status all_steps(sae_run *run, sae_error *err)
         if (sae_should_stop(run->env)) return stop(run, err);
         int64_t step = run->trainer->step + 1;
         bool log = step % run->options.log_every == 0 || step == run->steps;
-        status = sae_source_train(run->source, (step - 1) * run->batch, run->batch, run->x, err);
+        status = sae_run_rows(run, (step - 1) * run->batch, run->batch, err);
         if (status == SAE_E_INTERRUPTED) return stop(run, err); /* while the language model was making the rows */
         if (status != SAE_OK) goto done;
         SAE_TRY(sae_trainer_step(run->trainer, run->x, log, run->metrics, err));
@@ -202,6 +210,7 @@ sae_status sae_train(const sae_train_options *options, sae_source *source, const
     r->steps = run.steps;
     r->tokens = run.steps * run.batch;
     r->seconds = sae_now() - began;
+    r->reading = run.reading;
     *result = r;
     r = NULL;
 done:

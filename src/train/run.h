@@ -19,7 +19,11 @@ typedef struct sae_run {
     sae_step_metrics *metrics; /* [count] of the last step */
     char **dirs;               /* [count] directory of each SAE */
     FILE **logs;               /* [count] metrics.jsonl */
+    double reading;            /* seconds spent waiting for rows */
 } sae_run;
+
+/* run->x = rows position … position + count − 1 of the training stream. */
+sae_status sae_run_rows(sae_run *run, int64_t position, int64_t count, sae_error *err);
 
 /* Input scale and b_dec from data, or all weights from `init`. */
 sae_status sae_run_start(sae_run *run, const sae_model *init, sae_error *err);

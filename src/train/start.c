@@ -19,7 +19,7 @@ static sae_status for_blocks(sae_run *run, int64_t total, block_fn add, void *ud
     if (total > info->train) total = info->train;
     for (int64_t first = 0; first < total; first += run->batch) {
         int64_t count = total - first < run->batch ? total - first : run->batch;
-        sae_status status = sae_source_train(run->source, first, count, run->x, err);
+        sae_status status = sae_run_rows(run, first, count, err);
         if (status != SAE_OK) return status;
         add(ud, run->x, count);
     }

@@ -115,6 +115,13 @@ static void with_itself(void **state)
             assert_int_equal(c->argmax[i], c->argmax_small[i]);
             assert_int_equal(c->n_active[i], c->n_active_small[i]);
             same_split(c->large[i], c->small[i]);
+            if (!twin && i != 3) assert_int_equal(c->partner[i], i); /* equal rows may change places */
+            assert_close(c->partner_cos[i], zero_row ? 0.0 : 1.0, 1e-14);
+            assert_int_equal(c->partner_small[c->partner[i]], i);
+            if (c->partner[i] == c->argmax[i]) {
+                assert_memory_equal(&c->partner_act_cos[i], &c->act_cos[i], sizeof *c->act_cos);
+                assert_memory_equal(&c->partner_pearson[i], &c->pearson[i], sizeof *c->pearson);
+            }
             if (c->n_active[i] >= 10 && !zero_row && !twin) {
                 assert_close(c->act_cos[i], 1.0, 1e-12);
                 if (c->n_active[i] < c->tokens) assert_close(c->pearson[i], 1.0, 1e-9);
@@ -122,6 +129,8 @@ static void with_itself(void **state)
         }
         assert_int_equal(c->novel, number % 2 == 1 ? 1 : 0);
         assert_true(c->mse_small == c->mse_large);
+        assert_int_equal(c->one_to_one, c->n_large);
+        assert_int_equal(c->one_to_one_above, c->n_large - (number % 2));
         assert_memory_equal(c->hist_large_in_small, c->hist_small_in_large, sizeof c->hist_small_in_large);
         sae_comparison_free(c);
     }
@@ -141,6 +150,10 @@ static void directions(void **state)
     assert_memory_equal(c->n_active, back->n_active_small, (size_t)c->n_large * sizeof(int64_t));
     assert_true(c->mse_large == back->mse_small && c->mse_small == back->mse_large);
     assert_int_equal(c->novel, back->small_below);
+    assert_memory_equal(c->partner, back->partner_small, (size_t)c->n_large * sizeof(int32_t));
+    assert_memory_equal(c->partner_small, back->partner, (size_t)c->n_small * sizeof(int32_t));
+    assert_true(c->one_to_one == c->n_small && back->one_to_one == c->n_small);
+    assert_close(c->one_to_one_mean, back->one_to_one_mean, 1e-14);
     sae_comparison_free(c);
     sae_comparison_free(back);
 }
@@ -246,6 +259,10 @@ static void same_comparison(const sae_comparison *a, const sae_comparison *b)
     assert_memory_equal(a->hist_random_cov, b->hist_random_cov, sizeof a->hist_random);
     assert_memory_equal(a->act_cos, b->act_cos, n * sizeof(double));
     assert_memory_equal(a->pearson, b->pearson, n * sizeof(double));
+    assert_memory_equal(a->partner, b->partner, n * sizeof(int32_t));
+    assert_memory_equal(a->partner_cos, b->partner_cos, n * sizeof(double));
+    assert_memory_equal(a->partner_act_cos, b->partner_act_cos, n * sizeof(double));
+    assert_memory_equal(a->partner_pearson, b->partner_pearson, n * sizeof(double));
     assert_memory_equal(a->large, b->large, n * sizeof(sae_split));
     assert_memory_equal(a->small, b->small, n * sizeof(sae_split));
     assert_memory_equal(&a->novel_mean, &b->novel_mean, sizeof a->novel_mean);
@@ -317,6 +334,8 @@ static void order_of_latents(void **state)
         assert_close(moved->small[j].active, c->small[i].active, 1e-5);
         if (tied) continue;
         assert_int_equal(c->argmax[i], c->n_small - 1 - moved->argmax[j]);
+        if (c->partner[i] == 3 || c->partner[i] == 7) continue;
+        assert_int_equal(c->partner[i], c->partner[i] < 0 ? moved->partner[j] : c->n_small - 1 - moved->partner[j]);
         assert_close(moved->act_cos[j], c->act_cos[i], 1e-12);
     }
     assert_memory_equal(c->hist_large_in_small, moved->hist_large_in_small, sizeof c->hist_random);

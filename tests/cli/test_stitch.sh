@@ -56,7 +56,7 @@ rejects 1 'stitching holds a stitching already; --force' "$sae" stitch $small $l
 works "$sae" stitch $small $large --acts acts --out stitching --force --threads 3 --order greedy --threshold auto
 matches out.txt 'latents that improve it +[0-9]+'
 matches out.txt 'In greedy order the way '
-matches out.txt '^Wrote stitch.json'
+matches out.txt '^Wrote the report stitching/index.html'
 works "$sae" stitch $small $large --acts acts --save at=0,0.5,1 --out again --json --threads 1
 sed 's/again/stitching/g' out.txt >again.txt
 same again.txt first.txt

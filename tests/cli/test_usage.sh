@@ -46,7 +46,7 @@ rejects 2 '\-\-threads takes a whole number' "$sae" inspect x --threads 99999999
 rejects 2 '\-\-dtype is "f8"; it must be one of: f32 f16 bf16' "$sae" harvest --dtype f8
 rejects 2 'SAE is missing; usage: sae encode SAE' "$sae" encode --acts a --out b
 rejects 2 'LARGE is missing; usage: sae compare' "$sae" compare a
-rejects 2 '"c" is one argument too many' "$sae" compare a b c
+rejects 2 '"c" is one argument too many' "$sae" stitch a b c
 rejects 2 '\-\-acts is missing' "$sae" train --width 8 --k 2 --out new
 rejects 2 '\-\-out is missing' "$sae" train --width 8 --k 2 --acts a
 rejects 2 '\-\-model is missing' "$sae" harvest --layer 1 --text x --out new

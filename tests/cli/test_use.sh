@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is done with trained SAEs: eval, encode, decode, compare, latents, inspect.
+# What is done with trained SAEs: eval, encode, decode, latents, inspect.
 source "$(dirname "$0")/lib.sh" "$1"
 make_text
 works "$sae" harvest --model "$model" --layer 4 --text text.txt --max-tokens 6k --out acts
@@ -79,36 +79,6 @@ rejects 1 '64 latents.*128 latents' "$sae" decode $large --codes codes.safetenso
 rejects 1 'wide.*1024' "$sae" encode $small --acts wide --out new
 rejects 1 'text\.txt' "$sae" decode $small --codes text.txt --out new
 absent new
-
-# ---- compare ---------------------------------------------------------------------------------------------
-works "$sae" compare $small $large --acts acts --latent 5 --out comparison --json
-has_keys small large tokens threshold novel max_cos.large_in_small max_cos.small_in_large max_cos.argmax \
-    max_cos.argmax_small hist.edges hist.large_in_small hist.small_in_large hist.random hist.random_cov pairs.act_cos \
-    pairs.pearson r2 r2_pairs latents.n_active latents.large.inactive latents.large.active latents.small.inactive \
-    latents.small.active latent.id latent.large.inactive latent.large.active latent.large.difference \
-    latent.small.difference novel_mean.n novel_mean.left_out novel_mean.never_fired novel_mean.large.inactive \
-    novel_mean.large.ci novel_mean.small.ci
-equals "n_B maxima" "$(value max_cos.large_in_small)" "[128]"
-equals "n_A maxima" "$(value max_cos.small_in_large)" "[64]"
-equals "edges" "$(value hist.edges)" "[101]"
-equals "first edge" "$(value hist.edges.0)" -1
-equals "last edge" "$(value hist.edges.100)" 1
-equals "latent" "$(value latent.id)" 5
-same out.txt comparison/compare.json
-equals "lines of latents.csv" "$(wc -l <comparison/latents.csv)" 129
-equals "lines of histogram.csv" "$(wc -l <comparison/histogram.csv)" 101
-works "$sae" compare $small $large --acts acts --out deep/er/comparison
-same comparison/latents.csv deep/er/comparison/latents.csv
-touch file
-rejects 1 'a file is in the way' "$sae" compare $small $large --acts acts --out file
-rejects 1 'cannot make directory file/x' "$sae" compare $small $large --acts acts --out file/x/y
-rejects 1 'comparison .*--force' "$sae" compare $small $large --acts acts --out comparison
-works "$sae" compare $small $large --acts acts --out comparison --force
-matches out.txt 'novel: maximum cosine below 0\.7'
-rejects 2 'latent.*128' "$sae" compare $small $large --acts acts --latent 128
-works "$sae" compare $small $small --acts acts --json
-equals "an SAE has nothing new for itself" "$(value novel)" 0
-rejects 1 'wide|1024' "$sae" compare $small $large --acts wide
 
 # ---- latents ---------------------------------------------------------------------------------------------
 works "$sae" latents $small --acts acts --model "$model" --count 3 --top 2 --json

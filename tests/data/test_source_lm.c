@@ -137,6 +137,35 @@ static void taken_up_anywhere(void **state)
     sae_lm_close(m.lm);
 }
 
+/* What fits the buffer is made once: with the model forbidden to run, a second epoch gives the bits of a source that
+ * begins there. */
+static void made_once(void **state)
+{
+    (void)state;
+    model m;
+    sae_error err;
+    sae_source *source;
+    volatile sig_atomic_t stop = 0;
+    sae_env env = {.threads = 2, .stop = &stop};
+    open_model(&m);
+    sae_source_config config = sae_source_config_default();
+    assert_ok(sae_source_open_lm(&source, m.lm, &m.contexts, hook, false, false, &config, &env, &err));
+    int64_t n = sae_source_get_info(source)->train;
+    float *first = malloc((size_t)n * D * sizeof *first), *second = malloc((size_t)n * D * sizeof *second);
+    assert_ok(sae_source_train(source, 0, n, first, &err));
+    stop = 1;
+    assert_ok(sae_source_train(source, n, n, second, &err));
+    assert_memory_not_equal(first, second, (size_t)n * D * sizeof *first);
+    sae_source_close(source);
+    source = open_source(&m, false, 3, &config);
+    assert_ok(sae_source_train(source, n, n, first, &err));
+    assert_memory_equal(first, second, (size_t)n * D * sizeof *first);
+    sae_source_close(source);
+    free(first);
+    free(second);
+    sae_lm_close(m.lm);
+}
+
 static void stopping(void **state)
 {
     (void)state;
@@ -205,6 +234,7 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_of_the_model), cmocka_unit_test(taken_up_anywhere), cmocka_unit_test(made_once),
         cmocka_unit_test(rows_of_the_model), cmocka_unit_test(taken_up_anywhere), cmocka_unit_test(stopping),
         cmocka_unit_test(wrong_input),       cmocka_unit_test(out_of_memory),
     };

@@ -176,6 +176,58 @@ static void cuts_change_nothing(void **state)
     sae_tokenizer_close(t);
 }
 
+/* Ids of one word by the rule as it is written: join the leftmost pair of lowest rank, until none is joined. */
+static int64_t join_naively(const sae_tokenizer *t, const char *word, size_t length, int32_t *ids)
+{
+    int64_t n = (int64_t)length;
+    for (int64_t i = 0; i < n; i++) ids[i] = t->byte_ids[(unsigned char)word[i]];
+    for (;;) {
+        uint64_t best = SAE_IDMAP_NONE;
+        int64_t at = 0;
+        for (int64_t i = 0; i + 1 < n; i++) {
+            uint64_t found = sae_bpe_pair(t, ids[i], ids[i + 1]);
+            if (found == SAE_IDMAP_NONE || (best != SAE_IDMAP_NONE && found >> 32 >= best >> 32)) continue;
+            best = found;
+            at = i;
+        }
+        if (best == SAE_IDMAP_NONE) return n;
+        ids[at] = (int32_t)(uint32_t)best;
+        memmove(ids + at + 1, ids + at + 2, (size_t)(--n - at - 1) * sizeof *ids);
+    }
+}
+
+/* Words of every length around the one where another way of joining begins; few letters, so that much is joined. */
+static void words_by_the_rule(void **state)
+{
+    (void)state;
+    static const char letters[] = "aeinorst";
+    sae_tokenizer *t;
+    sae_bpe_scratch scratch = {0};
+    sae_ids ids = {0};
+    char word[100];
+    int32_t expected[100];
+    unsigned long long random = 1;
+    int joined = 0;
+    assert_ok(sae_tokenizer_open(&t, MODEL, &err));
+    for (size_t length = 1; length < sizeof word; length++)
+        for (int time = 0; time < 50; time++) {
+            for (size_t i = 0; i < length; i++) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                word[i] = time % 5 ? letters[random >> 61] : (char)(random >> 56);
+            }
+            ids.count = 0;
+            assert_ok(sae_bpe_merge_word(t, &scratch, word, length, &ids, &err));
+            int64_t count = join_naively(t, word, length, expected);
+            assert_int_equal(ids.count, count);
+            assert_memory_equal(ids.data, expected, (size_t)count * sizeof *expected);
+            joined += count < (int64_t)length;
+        }
+    assert_true(joined > 3000);
+    free(ids.data);
+    sae_bpe_scratch_clear(&scratch);
+    sae_tokenizer_close(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +237,7 @@ int main(void)
         cmocka_unit_test(ids_are_appended),
         cmocka_unit_test(long_words),
         cmocka_unit_test(cuts_change_nothing),
+        cmocka_unit_test(words_by_the_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

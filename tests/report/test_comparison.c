@@ -44,36 +44,103 @@ static void histogram_csv(void **state)
     sae_comparison_free(c);
 }
 
-static void latents_csv(void **state)
+/* Field `number` (from 0) of the line: a number, NaN where it is empty. */
+static double field_of(const char *line, int number)
+{
+    for (; number > 0; line++) number -= *line == ',';
+    return *line == ',' || *line == '\n' ? NAN : strtod(line, NULL);
+}
+
+static void same_number(double field, double value)
+{
+    assert_int_equal(isnan(field), isnan(value));
+    if (!isnan(value)) assert_close(field, value, 1e-7);
+}
+
+static int count_fields(const char *line)
+{
+    int fields = 1;
+    for (; *line != '\n'; line++) fields += *line == ',';
+    return fields;
+}
+
+static void pairs_csv(void **state)
 {
     sae_error err;
     sae_comparison *c = golden_compare(0, 1, golden_compare_config());
-    assert_ok(sae_comparison_write_latents(c, temp_path(state, "latents.csv"), &err));
-    char *text = read_file(temp_path(state, "latents.csv")), *line = text;
+    assert_ok(sae_comparison_write_pairs(c, temp_path(state, "pairs.csv"), &err));
+    char *text = read_file(temp_path(state, "pairs.csv")), *line = text;
     assert_int_equal(count_lines(text), 1 + c->n_large);
     for (int64_t i = 0; i < c->n_large; i++) {
         line = strchr(line, '\n') + 1;
-        long long latent, nearest, novel, n_active;
-        double max_cos;
-        int fields = 1;
-        for (const char *p = line; *p != '\n'; p++) fields += *p == ',';
-        assert_int_equal(fields, 13);
-        assert_int_equal(sscanf(line, "%lld,%lf,%lld,%lld,%lld", &latent, &max_cos, &nearest, &novel, &n_active), 5);
-        assert_int_equal(latent, i);
-        assert_close(max_cos, c->large_in_small[i], 1e-8);
-        assert_int_equal(nearest, c->argmax[i]);
-        assert_int_equal(novel, c->large_in_small[i] < 0.7);
-        assert_int_equal(n_active, c->n_active[i]);
-        char last[32]; /* an unknown difference is an empty field at the end of the line */
-        const char *end = strchr(line, '\n'), *comma = end;
-        while (*comma != ',') comma--;
-        snprintf(last, sizeof last, "%.*s", (int)(end - comma - 1), comma + 1);
-        if (isnan(c->small[i].difference))
-            assert_string_equal(last, "");
-        else
-            assert_close(strtod(last, NULL), c->small[i].difference, 1e-7);
+        const double values[18] = {(double)i,
+                                   (double)c->argmax[i],
+                                   c->large_in_small[i],
+                                   c->large_in_small[i] < 0.7,
+                                   (double)c->n_active[i],
+                                   (double)c->n_active_small[c->argmax[i]],
+                                   c->act_cos[i],
+                                   c->pearson[i],
+                                   c->partner[i] < 0 ? NAN : (double)c->partner[i],
+                                   c->partner_cos[i],
+                                   c->partner_act_cos[i],
+                                   c->partner_pearson[i],
+                                   c->large[i].inactive,
+                                   c->large[i].active,
+                                   c->large[i].difference,
+                                   c->small[i].inactive,
+                                   c->small[i].active,
+                                   c->small[i].difference};
+        assert_int_equal(count_fields(line), 18);
+        for (int f = 0; f < 18; f++) same_number(field_of(line, f), values[f]);
     }
     free(text);
+    sae_comparison_free(c);
+}
+
+static void errors_csv(void **state)
+{
+    sae_error err;
+    sae_compare_config config = golden_compare_config();
+    config.latent = 4;
+    sae_comparison *c = golden_compare(0, 1, config);
+    const sae_novel_mean *m = &c->novel_mean;
+    const double bars[7][3] = {{m->large.inactive, m->large_inactive.low, m->large_inactive.high},
+                               {m->large.active, m->large_active.low, m->large_active.high},
+                               {m->large.difference, m->large_difference.low, m->large_difference.high},
+                               {m->small.inactive, m->small_inactive.low, m->small_inactive.high},
+                               {m->small.active, m->small_active.low, m->small_active.high},
+                               {m->small.difference, m->small_difference.low, m->small_difference.high},
+                               {m->excess, m->excess_interval.low, m->excess_interval.high}};
+    assert_ok(sae_comparison_write_novel(c, temp_path(state, "novel.csv"), &err));
+    char *text = read_file(temp_path(state, "novel.csv")), *line = text;
+    assert_int_equal(count_lines(text), 8);
+    for (int b = 0; b < 7; b++) {
+        line = strchr(line, '\n') + 1;
+        assert_int_equal(count_fields(line), 8);
+        for (int v = 0; v < 3; v++) {
+            same_number(field_of(line, 2 + v), bars[b][v]);
+            same_number(field_of(line, 5 + v), bars[b][v] / (double)c->d);
+        }
+    }
+    free(text);
+    assert_ok(sae_comparison_write_latent(c, temp_path(state, "latent.csv"), &err));
+    text = read_file(temp_path(state, "latent.csv"));
+    line = text;
+    assert_int_equal(count_lines(text), 3);
+    const sae_split *splits[2] = {&c->large[4], &c->small[4]};
+    for (int side = 0; side < 2; side++) {
+        line = strchr(line, '\n') + 1;
+        assert_true(strncmp(line, side == 0 ? "large," : "small,", 6) == 0);
+        const double values[3] = {splits[side]->inactive, splits[side]->active, splits[side]->difference};
+        for (int v = 0; v < 3; v++) {
+            same_number(field_of(line, 1 + v), values[v]);
+            same_number(field_of(line, 4 + v), values[v] / (double)c->d);
+        }
+    }
+    free(text);
+    c->latent = -1;
+    assert_int_equal(sae_comparison_write_latent(c, temp_path(state, "none.csv"), &err), SAE_E_ARG);
     sae_comparison_free(c);
 }
 
@@ -83,7 +150,7 @@ static void unwritable(void **state)
     sae_comparison *c = golden_compare(0, 1, golden_compare_config());
     assert_int_equal(sae_comparison_write_histogram(c, temp_path(state, "no/such/folder.csv"), &err), SAE_E_IO);
     assert_contains(err.message, "folder.csv");
-    assert_int_equal(sae_comparison_write_latents(c, temp_path(state, "no/such/folder.csv"), &err), SAE_E_IO);
+    assert_int_equal(sae_comparison_write_pairs(c, temp_path(state, "no/such/folder.csv"), &err), SAE_E_IO);
     sae_comparison_free(c);
 }
 
@@ -123,10 +190,8 @@ static void drawing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        temp_test(histogram_csv),
-        temp_test(latents_csv),
-        temp_test(unwritable),
-        cmocka_unit_test(drawing),
+        temp_test(histogram_csv), temp_test(pairs_csv),      temp_test(errors_csv),
+        temp_test(unwritable),    cmocka_unit_test(drawing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

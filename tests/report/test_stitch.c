@@ -1,20 +1,6 @@
 /* A stitching as CSV and as pictures. */
 #include "analysis/stitching.h"
-
-static char *read_text(const char *path)
-{
-    size_t size;
-    char *text = (char *)get_file(path, &size);
-    text[size] = 0;
-    return text;
-}
-
-static int count_of(const char *text, const char *part)
-{
-    int count = 0;
-    for (; (text = strstr(text, part)); text += strlen(part)) count++;
-    return count;
-}
+#include "report/markup.h"
 
 static int fields_of(const char *line)
 {
@@ -97,12 +83,9 @@ static void check_pictures(void **state, const sae_stitch *s)
         const char *path = temp_path(state, "p.svg");
         assert_ok(draw[i](s, path, &err));
         char *text = read_text(path);
-        size_t length = strlen(text);
         assert_int_equal(strncmp(text, "<svg xmlns=", 11), 0);
-        assert_string_equal(text + length - 7, "</svg>\n");
-        assert_int_equal(count_of(text, "<text"), count_of(text, "</text>"));
-        assert_int_equal(count_of(text, "<g "), count_of(text, "</g>"));
-        assert_contains(text, "<desc id=\"desc\">");
+        check_markup(text);
+        check_ids(text);
         assert_int_equal(count_of(text, "=\"nan") + count_of(text, "=\"-nan") + count_of(text, "inf\""), 0);
         free(text);
     }

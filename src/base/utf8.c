@@ -1,4 +1,4 @@
-#include "lm/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

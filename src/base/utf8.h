@@ -1,6 +1,6 @@
 /* UTF-8: stepping over characters, and replacing what is not UTF-8. */
-#ifndef SAE_LM_UTF8_H
-#define SAE_LM_UTF8_H
+#ifndef SAE_BASE_UTF8_H
+#define SAE_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
