@@ -107,7 +107,6 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(cli_rows_configure(&rows, app, err));
     CLI_TRY(sae_model_load(&model, words[0], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
-    cli_say_screen(app);
     const sae_source_info *info = sae_source_get_info(rows.source);
     const sae_model_info *sae = sae_model_get_info(model);
     CLI_TRY(cli_check_width(model, &info->meta, s->acts, err));

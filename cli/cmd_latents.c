@@ -285,7 +285,6 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     if (s->latent) CLI_TRY(cli_list_ints(&ids, &n_ids, "latent", s->latent, 0, n - 1, err));
     CLI_TRY(sae_tokenizer_open(&tokenizer, s->model, err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
-    cli_say_screen(app);
     if (!sae_acts_has_positions(rows.acts))
         CLI_TRY(cli_fail(err, SAE_E_UNSUPPORTED, "%s has no token ids; contexts are shown of what sae harvest wrote",
                          s->acts));

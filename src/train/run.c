@@ -61,7 +61,6 @@ static void announce(const sae_run *run)
 {
     double state, workspace;
     const sae_source_info *info = sae_source_get_info(run->source);
-    char screen[160] = "";
     sae_trainer_bytes(run->configs, run->count, run->trainer->screen, run->d, run->batch, sae_threads(run->env), &state,
                       &workspace);
     sae_log(
@@ -82,8 +81,6 @@ static void announce(const sae_run *run)
     }
     sae_log(run->env, SAE_LOG_INFO, "memory: %.0f MB for parameters and moments, %.0f MB at most for the step",
             state / 1e6, workspace / 1e6);
-    if (sae_env_screen(run->env, screen, sizeof screen, NULL) == SAE_OK)
-        sae_log(run->env, SAE_LOG_INFO, "screen: %s", screen);
 }
 
 sae_status sae_run_rows(sae_run *run, int64_t position, int64_t count, sae_error *err)

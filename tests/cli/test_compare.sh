@@ -83,6 +83,26 @@ absent family/2-3/latent.csv
 works "$sae" compare $small middle --acts acts --out family --force --quiet
 absent family/family.json
 
+# ---- one sparsity ----------------------------------------------------------------------------------------
+works "$sae" compare $small middle --acts acts --sparsity-match 3 --json
+equals "L0 on 5,842 tokens" "$(value l0.small) $(value l0.large)" "$(awk 'BEGIN { l0 = 17526 / 5842; print l0, l0 }')"
+equals "what was done" "$(value sparsity_match) $(value sparsity_match.0.path) $(value sparsity_match.1.l0)" "[2] $small 3"
+works "$sae" compare $small middle --acts acts --sparsity-match large --json
+equals "left as it is" "$(value sparsity_match.1.shift)" null
+equals "L0 of the large one" "$(value l0.small) $(value l0.large)" "$(value sparsity_match.1.l0) $(value sparsity_match.1.l0_before)"
+works "$sae" compare middle $large $small --acts acts --sparsity-match small --json
+equals "the narrowest is left as it is" "$(value sparsity_match.2.shift)" null
+for i in 0 1; do equals "L0 of SAE $i" "$(value saes.$i.l0)" "$(value sparsity_match.2.l0)"; done
+works "$sae" compare $small middle --acts acts --sparsity-match 3
+matches out.txt '^  middle +4.0000 +3.0000 +raised by [0-9.]+$'
+works "$sae" compare $small middle --acts acts --json
+equals "nothing asked for" "$(value sparsity_match)" null
+rejects 1 'cannot be brought to L0 1000: with all thresholds at 0 it has [0-9.]+ on these tokens' \
+    "$sae" compare $small $large --acts acts --sparsity-match 1000 --out none
+rejects 2 'sparsity-match is "smal"; it takes an L0' "$sae" compare $small $large --acts acts --sparsity-match smal
+rejects 2 'sparsity-match is "-1"; it takes an L0' "$sae" compare $small $large --acts acts --sparsity-match=-1
+absent none
+
 # ---- bad input -------------------------------------------------------------------------------------------
 rejects 2 'latent.*128' "$sae" compare $small $large --acts acts --latent 128
 works "$sae" compare $small $small --acts acts --json
