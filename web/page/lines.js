@@ -48,7 +48,7 @@ export function lines(options) {
 }
 
 function drawFrontier(placed, best, href, width) {
-  const drawing = frame({ left: 52, top: 18, width, height: 320, right: width > 500 ? 110 : 40, label: "FVU over L0 of each SAE" });
+  const drawing = frame({ left: 52, top: 18, width, height: 320, right: width > 500 ? 110 : 40, links: true, label: "FVU over L0 of each SAE" });
   const { root, box } = drawing;
   const l0 = placed.map((s) => s.l0);
   const low = Math.min(...l0), high = Math.max(...l0);

@@ -110,6 +110,7 @@ async function draw() {
   const moved = drawn !== path;
   const found = find(path);
   drawFrame();
+  main.setAttribute("aria-busy", "true");
   const waiting = setTimeout(() => moved && replace(main, h("p", { class: "loading" }, "Reading \u2026")), 180);
   let page;
   try {
@@ -133,6 +134,7 @@ async function draw() {
     document.getElementById(focused)?.focus({ preventScroll: true });
   }
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  main.setAttribute("aria-busy", "false");
   drawn = path;
   page.shown?.();
 }

@@ -107,7 +107,7 @@ export function scatter(options) {
     drawing: [fitted(draw), hint],
     caption: options.caption,
     legend: options.legend,
-    columns: ["", options.xTitle, options.yTitle],
+    columns: ["which", options.xTitle, options.yTitle],
     rows: known.map((i) => [options.name(i), options.xs[i], options.ys[i]]),
   });
   return {
