@@ -62,8 +62,9 @@ export function yAxis({ root, box }, scale, { title, ticks, format = tick, grid 
 const STEP = 20;
 
 // Draws anew when there is more or less room, so that text keeps its size. draw(width) gives an element.
-export function fitted(draw) {
+export function fitted(draw, height) {
   const holder = h("div", { class: "fitted" });
+  holder.style.minHeight = `${height}px`; // the place is kept until it is drawn: nothing below moves
   let drawn = 0;
   new ResizeObserver(() => {
     const width = Math.max(260, Math.floor(holder.clientWidth / STEP) * STEP);

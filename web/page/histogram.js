@@ -41,7 +41,7 @@ export function histogram(options) {
   return figure({
     title: options.title,
     tools: options.tools,
-    drawing: fitted((width) => draw(options, width)),
+    drawing: fitted((width) => draw(options, width), options.height ?? 170),
     caption: options.caption,
     columns: ["from", "to", "count"],
     rows: counts.map((n, i) => [edges[i], edges[i + 1], n]),

@@ -131,7 +131,9 @@ async function draw() {
     if (drawn !== null) main.focus({ preventScroll: true });
     if (!location.hash) scrollTo(0, history.state?.scroll ?? 0);
   } else if (focused) {
-    document.getElementById(focused)?.focus({ preventScroll: true });
+    const element = document.getElementById(focused);
+    element?.closest("details")?.setAttribute("open", "");
+    element?.focus({ preventScroll: true });
   }
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
   main.setAttribute("aria-busy", "false");

@@ -154,7 +154,9 @@ export async function latentPage([name, id], query) {
   const step = (other) => () => other !== null && go(to(other));
   const tools = viewTools(view);
   const random = async () => {
-    const { items } = await get(`/saes/${encodeURIComponent(name)}/latents`, { ...wanted, dead: "not", offset: Math.floor(Math.random() * Math.max(1, sae.n - sae.dead)), limit: 1 });
+    const among = { dead: "not", ...wanted, limit: 1 }, path = `/saes/${encodeURIComponent(name)}/latents`;
+    const { total } = await get(path, among);
+    const { items } = await get(path, { ...among, offset: Math.floor(Math.random() * total) });
     if (items.length) go(to(items[0].id));
   };
   const jump = (title, other, key) => h("a", { class: "button", id: key, href: other === null ? null : to(other), "aria-disabled": other === null ? "true" : null, title: `${title} (${key === "next" ? "j" : "k"})` }, title);
