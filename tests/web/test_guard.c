@@ -5,6 +5,7 @@
 #include "web/server/guard.h"
 #include "web/server/route.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -120,7 +121,7 @@ static void slow_clients(void **state)
     /* 14 of 16 places may be taken before the oldest has to go */
     for (int i = 0; i < 14; i++) places[i] = web_clients_open(clients, ends[i][0], i);
     for (int i = 0; i < 14; i++) assert_false(is_shut(ends[i][1]));
-    web_clients_answered(clients, places[0], 20); /* no longer the one that has waited longest */
+    web_clients_count_from(clients, places[0], 20); /* no longer the one that has waited longest */
     places[14] = web_clients_open(clients, ends[14][0], 21);
     assert_true(is_shut(ends[1][1]));
     assert_false(is_shut(ends[0][1]) || is_shut(ends[2][1]));
@@ -137,6 +138,11 @@ static void slow_clients(void **state)
     assert_true(is_shut(ends[13][1]));
     assert_false(is_shut(ends[0][1]) || is_shut(ends[14][1]));
     assert_int_equal(web_clients_expire(clients, 40, 20), 0);
+    web_clients_count_from(clients, places[0], INFINITY); /* worked on, however long that takes */
+    assert_int_equal(web_clients_expire(clients, 1e6, 20), 2);
+    assert_false(is_shut(ends[0][1]));
+    web_clients_count_from(clients, places[0], 1e6);
+    assert_int_equal(web_clients_expire(clients, 1e6 + 21, 20), 1);
     web_clients_free(clients);
     for (int i = 0; i < ROOM; i++) {
         close(ends[i][0]);

@@ -1,7 +1,7 @@
 // What every drawing has: scales with round ticks, axes, a caption that says what there is to see, and its numbers as a
 // table. Drawn as SVG by hand: the few kinds that are needed take less than any library, and follow the page's styles.
 import { h, svg } from "./dom.js";
-import { number } from "./format.js";
+import { number, tick } from "./format.js";
 
 export function linear(from, to, low, high) {
   const scale = (value) => low + ((value - from) / (to - from || 1)) * (high - low);
@@ -22,7 +22,7 @@ export function logarithmic(from, to, low, high) {
   scale.invert = (place) => 10 ** inner.invert(place);
   scale.ticks = () => {
     const decades = Math.log10(to / from);
-    const multiples = decades > 3 ? [1] : decades > 1.2 ? [1, 3] : [1, 2, 3, 5, 7];
+    const multiples = decades > 3 ? [1] : decades > 1.2 ? [1, 3] : decades > 0.5 ? [1, 2, 3, 5, 7] : [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
     const out = [];
     for (let p = Math.floor(Math.log10(from)); p <= Math.ceil(Math.log10(to)); p++)
       for (const m of multiples) if (m * 10 ** p >= from * 0.999 && m * 10 ** p <= to * 1.001) out.push(m * 10 ** p);
@@ -31,15 +31,15 @@ export function logarithmic(from, to, low, high) {
   return scale;
 }
 
-// frame({width, height, x, y, xTitle, yTitle, ...}): a group with axes; box is the inner area.
+// A drawing without anything in it; box is the area inside the axes. links: it holds some.
 export function frame(options) {
   const { width = 460, height = 180, left = 44, right = 12, top = 10, bottom = 34 } = options;
   const box = { left, right: width - right, top, bottom: height - bottom };
-  const root = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": options.label ?? "" });
+  const root = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: options.links ? "group" : "img", "aria-label": options.label ?? "" });
   return { root, box, width, height };
 }
 
-export function xAxis({ root, box }, scale, { title, ticks, format = number, grid = false } = {}) {
+export function xAxis({ root, box }, scale, { title, ticks, format = tick, grid = false } = {}) {
   for (const t of ticks ?? scale.ticks(5)) {
     const x = scale(t);
     if (grid) root.append(svg("line", { class: "grid", x1: x, x2: x, y1: box.top, y2: box.bottom }));
@@ -50,7 +50,7 @@ export function xAxis({ root, box }, scale, { title, ticks, format = number, gri
   if (title) root.append(svg("text", { class: "axis-title", x: (box.left + box.right) / 2, y: box.bottom + 30, "text-anchor": "middle" }, title));
 }
 
-export function yAxis({ root, box }, scale, { title, ticks, format = number, grid = true } = {}) {
+export function yAxis({ root, box }, scale, { title, ticks, format = tick, grid = true } = {}) {
   for (const t of ticks ?? scale.ticks(4)) {
     const y = scale(t);
     if (grid) root.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }));
@@ -62,8 +62,9 @@ export function yAxis({ root, box }, scale, { title, ticks, format = number, gri
 const STEP = 20;
 
 // Draws anew when there is more or less room, so that text keeps its size. draw(width) gives an element.
-export function fitted(draw) {
+export function fitted(draw, height) {
   const holder = h("div", { class: "fitted" });
+  holder.style.minHeight = `${height}px`; // the place is kept until it is drawn: nothing below moves
   let drawn = 0;
   new ResizeObserver(() => {
     const width = Math.max(260, Math.floor(holder.clientWidth / STEP) * STEP);
@@ -81,16 +82,16 @@ export function figure({ title, tools, drawing, caption, columns, rows, legend }
     legend ? h("ul", { class: "legend" }, legend.map(([name, style]) => h("li", {}, h("i", { class: style, "aria-hidden": "true" }), name))) : null,
     drawing,
     caption ? h("figcaption", {}, caption) : null,
-    rows ? dataTable(columns, rows) : null);
+    rows ? dataTable(title ?? columns.join(" and "), columns, rows) : null);
 }
 
 // Filled when it is opened: tables of thousands of rows would slow the page down.
-function dataTable(columns, rows) {
+function dataTable(title, columns, rows) {
   const MOST = 500;
   const details = h("details", {}, h("summary", {}, "Show the numbers"));
   details.addEventListener("toggle", () => {
     if (!details.open || details.children.length > 1) return;
-    details.append(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "numbers of the drawing" },
+    details.append(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `numbers: ${title}` },
       h("table", {},
         h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col", class: "r" }, name)))),
         h("tbody", {}, rows.slice(0, MOST).map((row) => h("tr", {}, row.map((cell) => h("td", { class: "r" }, typeof cell === "number" ? number(cell) : cell)))))),

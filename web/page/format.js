@@ -6,15 +6,18 @@ function signed(text) {
   return text.replace(/^-/, MINUS);
 }
 
-// Four significant digits, as the command line prints; a dash for what is not known.
-export function number(value, digits = 4) {
+// Four significant digits, as the command line prints; a dash for what is not known. In a column of numbers zeros at the
+// end keep the places in line; on an axis they are left out.
+export function number(value, digits = 4, trimmed = Number.isInteger(value)) {
   if (value === null || value === undefined || Number.isNaN(value)) return "\u2013";
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-4) return signed(value.toExponential(Math.max(digits - 2, 0)).replace("e+", "e"));
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
-  return signed(value.toLocaleString("en", { minimumFractionDigits: 0, maximumFractionDigits: decimals }));
+  return signed(value.toLocaleString("en", { minimumFractionDigits: trimmed ? 0 : decimals, maximumFractionDigits: decimals }));
 }
+
+export const tick = (value) => number(value, 4, true);
 
 export function fixed(value, decimals) {
   return value === null || value === undefined || Number.isNaN(value) ? "\u2013" : signed(value.toFixed(decimals));

@@ -1,7 +1,7 @@
 // Bars over bins.
 import { figure, fitted, frame, linear, xAxis, yAxis } from "./chart.js";
 import { svg } from "./dom.js";
-import { count, number } from "./format.js";
+import { count, tick } from "./format.js";
 
 // options: {title, caption, hist: {edges, counts}, xTitle, format, logY, rules: [{at, name}], bar: (lo, hi) → class,
 //           pick: (lo, hi) → called when a bar is clicked, height}
@@ -14,7 +14,7 @@ function draw(options, width) {
   const x = linear(edges[0], edges.at(-1), box.left, box.right);
   const level = options.logY ? (n) => (n > 0 ? Math.log10(n) + 0.3 : 0) : (n) => n;
   const y = linear(0, level(most), box.bottom, box.top);
-  const format = options.format ?? ((v) => number(v, 3));
+  const format = options.format ?? tick;
   const yTicks = options.logY
     ? Array.from({ length: Math.floor(Math.log10(most)) + 1 }, (_, i) => 10 ** i)
     : linear(0, most, 0, 1).ticks(3).filter((t) => Number.isInteger(t));
@@ -41,7 +41,7 @@ export function histogram(options) {
   return figure({
     title: options.title,
     tools: options.tools,
-    drawing: fitted((width) => draw(options, width)),
+    drawing: fitted((width) => draw(options, width), options.height ?? 170),
     caption: options.caption,
     columns: ["from", "to", "count"],
     rows: counts.map((n, i) => [edges[i], edges[i + 1], n]),

@@ -39,7 +39,7 @@ function drawLines(options, width) {
 export function lines(options) {
   return figure({
     title: options.title,
-    drawing: fitted((width) => drawLines(options, width)),
+    drawing: fitted((width) => drawLines(options, width), options.height ?? 300),
     caption: options.caption,
     legend: options.series.length > 1 ? options.series.map((s) => [s.name, s.style ?? ""]) : null,
     columns: [options.xTitle ?? "x", ...options.series.map((s) => s.name)],
@@ -48,7 +48,7 @@ export function lines(options) {
 }
 
 function drawFrontier(placed, best, href, width) {
-  const drawing = frame({ left: 52, top: 18, width, height: 320, right: width > 500 ? 110 : 40, label: "FVU over L0 of each SAE" });
+  const drawing = frame({ left: 52, top: 18, width, height: 320, right: width > 500 ? 110 : 40, links: true, label: "FVU over L0 of each SAE" });
   const { root, box } = drawing;
   const l0 = placed.map((s) => s.l0);
   const low = Math.min(...l0), high = Math.max(...l0);
@@ -77,7 +77,7 @@ export function frontier(saes, href) {
   if (placed.length === 0) return null;
   const best = placed.filter((s) => s.on_frontier).sort((a, b) => a.l0 - b.l0 || a.fvu - b.fvu);
   return figure({
-    drawing: fitted((width) => drawFrontier(placed, best, href, width)),
+    drawing: fitted((width) => drawFrontier(placed, best, href, width), 320),
     caption: `Lower and further left is better. ${best.length === placed.length ? "No SAE here beats another in both." : `${best.length} of ${placed.length} are on the frontier: no other beats them in both sparsity and reconstruction.`}`,
     columns: ["SAE", "L0", "FVU"],
     rows: placed.map((s) => [s.name, s.l0, s.fvu]),

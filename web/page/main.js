@@ -110,6 +110,7 @@ async function draw() {
   const moved = drawn !== path;
   const found = find(path);
   drawFrame();
+  main.setAttribute("aria-busy", "true");
   const waiting = setTimeout(() => moved && replace(main, h("p", { class: "loading" }, "Reading \u2026")), 180);
   let page;
   try {
@@ -130,9 +131,12 @@ async function draw() {
     if (drawn !== null) main.focus({ preventScroll: true });
     if (!location.hash) scrollTo(0, history.state?.scroll ?? 0);
   } else if (focused) {
-    document.getElementById(focused)?.focus({ preventScroll: true });
+    const element = document.getElementById(focused);
+    element?.closest("details")?.setAttribute("open", "");
+    element?.focus({ preventScroll: true });
   }
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  main.setAttribute("aria-busy", "false");
   drawn = path;
   page.shown?.();
 }

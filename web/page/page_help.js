@@ -41,9 +41,9 @@ export async function helpPage() {
     content: [
       h("h1", {}, "What the numbers mean"),
       h("p", { class: "lead" }, "Every number that these pages show, and how it is computed. docs/mathematics.md has the details."),
-      h("dl", { class: "glossary" }, TERMS.map(([name, formula, text]) => [
+      h("dl", { class: "glossary" }, TERMS.map(([name, formula, text]) => h("div", {},
         h("dt", { id: name.split(",")[0].replace(/\W+/g, "-").toLowerCase() }, name),
-        h("dd", {}, formula ? [h("code", {}, formula), h("br")] : null, text)])),
+        h("dd", {}, formula ? [h("code", {}, formula), h("br")] : null, text)))),
       h("h2", { id: "colours" }, "Colours"),
       h("p", {}, h("span", { class: "t a14" }, " green "), " is activation, on a scale that makes weak firings visible: shade 16·log10(1 + 9 f/max). ", h("span", { class: "tok boost" }, "blue +"), " is a token that is boosted, ", h("span", { class: "tok suppress" }, "red \u2212"), " one that is suppressed; the sign always stands beside it. Orange is the second of two latents, and what is novel."),
       h("h2", { id: "keys" }, "Keys"),

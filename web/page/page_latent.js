@@ -102,7 +102,7 @@ export function statistics(latent, tokens, sae) {
 function linkList(title, note, sae, list, value, digits = 3) {
   if (!list.length) return null;
   return [
-    h("h3", {}, title, note ? h("span", { class: "unseen" }, note) : null),
+    h("h2", { class: "sub" }, title, note ? h("span", { class: "unseen" }, note) : null),
     h("ul", { class: "links" }, list.map((l) => h("li", {},
       h("a", { class: "name num", href: saePath(sae, `/f/${l.latent}`) }, l.latent),
       meter(Math.max(0, l[value])),
@@ -112,7 +112,7 @@ function linkList(title, note, sae, list, value, digits = 3) {
 
 function matchList(latent, sae) {
   return latent.matches.filter((m) => m.by_cosine.length).map((m) => [
-    h("h3", {}, "In ", h("a", { href: saePath(m.sae) }, m.sae)),
+    h("h2", { class: "sub" }, "In ", h("a", { href: saePath(m.sae) }, m.sae)),
     h("ul", { class: "links" }, m.by_cosine.map((l) => h("li", {},
       h("a", { class: "name num", href: `/c/${encodeURIComponent(sae)}/${encodeURIComponent(m.sae)}/f/${latent.id}/${l.latent}` }, l.latent),
       meter(Math.max(0, l.cosine)),
@@ -154,7 +154,9 @@ export async function latentPage([name, id], query) {
   const step = (other) => () => other !== null && go(to(other));
   const tools = viewTools(view);
   const random = async () => {
-    const { items } = await get(`/saes/${encodeURIComponent(name)}/latents`, { ...wanted, dead: "not", offset: Math.floor(Math.random() * Math.max(1, sae.n - sae.dead)), limit: 1 });
+    const among = { dead: "not", ...wanted, limit: 1 }, path = `/saes/${encodeURIComponent(name)}/latents`;
+    const { total } = await get(path, among);
+    const { items } = await get(path, { ...among, offset: Math.floor(Math.random() * total) });
     if (items.length) go(to(items[0].id));
   };
   const jump = (title, other, key) => h("a", { class: "button", id: key, href: other === null ? null : to(other), "aria-disabled": other === null ? "true" : null, title: `${title} (${key === "next" ? "j" : "k"})` }, title);
@@ -171,14 +173,14 @@ export async function latentPage([name, id], query) {
       h("div", { class: "aside" },
         h("aside", { tabindex: 0, "aria-label": "about this latent" },
           labelBox(name, Number(id), labels),
-          h("h3", {}, "Numbers"), statistics(latent, db.tokens, sae),
+          h("h2", { class: "sub" }, "Numbers"), statistics(latent, db.tokens, sae),
           latent.dead ? null : [
             linkList("Nearest by decoder cosine", null, name, latent.neighbours.by_cosine.slice(0, 5), "cosine"),
             linkList("Fires alike (Pearson)", null, name, latent.neighbours.by_pearson.slice(0, 5), "pearson"),
             linkList("Fires together (Jaccard)", null, name, latent.neighbours.by_together.slice(0, 5), "jaccard"),
           ],
           matchList(latent, name),
-          latent.neurons.length ? [h("h3", {}, "Largest weights of W_dec"), h("dl", { class: "pairs" }, latent.neurons.map((n) => [h("dt", {}, `dimension ${n.neuron}`), h("dd", {}, `${plus(n.value, 3)} (${number(100 * n.share, 2)}%)`)]))] : null),
+          latent.neurons.length ? [h("h2", { class: "sub" }, "Largest weights of W_dec"), h("dl", { class: "pairs" }, latent.neurons.map((n) => [h("dt", {}, `dimension ${n.neuron}`), h("dd", {}, `${plus(n.value, 3)} (${number(100 * n.share, 2)}%)`)]))] : null),
         h("div", {},
           latent.dead ? h("div", { class: "notice warn" }, h("p", {}, h("strong", {}, "Dead here: "), `it never fired on these ${count(db.tokens)} tokens, so there are no texts to show.`)) : null,
           h("section", { class: "card" },

@@ -84,7 +84,7 @@ export async function metaLatentPage([index, id]) {
       h("h1", {}, `Meta-latent ${id}`),
       h("p", { class: "lead" }, part.latents.length ? `A part of ${plural(part.latents.length, "latent")} of ${sae ?? result.json.sae}.` : "It is active on no latent."),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "latents" }, h("table", {},
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Latent"), h("th", { scope: "col" }, "Boosts"), h("th", { scope: "col" }, "How much"), h("th", { scope: "col", class: "r" }, "Activation"), h("th", { scope: "col", class: "r" }, "Cosine"), h("th", { scope: "col" }, ""))),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Latent"), h("th", { scope: "col" }, "Boosts"), h("th", { scope: "col" }, "How much"), h("th", { scope: "col", class: "r" }, "Activation"), h("th", { scope: "col", class: "r" }, "Cosine"), h("th", { scope: "col" }, "Other parts"))),
         h("tbody", {}, part.latents.slice(0, 300).map(([latent, act, cosine]) => h("tr", {}, h("td", {}, latentLink(sae, latent, rows)),
           h("td", {}, rows.get(latent)?.boosted ? h("span", { class: "tok boost" }, quoted(rows.get(latent).boosted.text, 14)) : ""),
           h("td", {}, meter(act, most)), h("td", { class: "r" }, number(act, 3)), h("td", { class: "r" }, fixed(cosine, 3)),

@@ -1,7 +1,7 @@
 // One SAE: its numbers, how dense its latents are, and the table of its latents.
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { count, number } from "./format.js";
+import { count, number, tick } from "./format.js";
 import { histogram } from "./histogram.js";
 import { labelsOf } from "./labels.js";
 import { kindName } from "./page_saes.js";
@@ -41,7 +41,7 @@ function density(sae, tokens, query) {
     title: "How often latents fire",
     hist: { edges: edges.slice(first, last + 2), counts: sae.density_counts.slice(first, last + 1) },
     xTitle: "log10 of the share of tokens",
-    format: (v) => number(v, 2),
+    format: tick,
     bar: (lo, hi) => (within(lo, hi) ? "" : "soft"),
     pick: (lo, hi) => setQuery({ min_n_active: Math.ceil(tokens * 10 ** lo), max_n_active: Math.floor(tokens * 10 ** hi), offset: null }),
     caption: `${count(sae.n - sae.dead)} latents fired, ${count(sae.dead)} never did. A click on a bar shows its latents below.`,

@@ -34,16 +34,16 @@ function results(answer, state, labels, name) {
     h("div", { class: "head" }, h("h2", {}, plural(latents.length, "latent fires", "latents fire")),
       h("div", { class: "segments", role: "group", "aria-label": "Order" }, ORDERS.map(([key, title]) => h("button", { type: "button", id: `by-${key}`, "aria-pressed": state.order === key ? "true" : "false", click: () => setQuery({ by: key === "max" ? null : key }) }, title)))),
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "latents that fire" }, h("table", {},
-      h("thead", {}, h("tr", {}, [["Latent", ""], ["Activation", "r"], ["of its maximum", "r"], ["Tokens", "r"], ["Strongest at", ""], ["Density", "r"], ["Label or top token", ""]].map(([t, c]) => h("th", { scope: "col", class: c }, t)))),
+      h("thead", {}, h("tr", {}, [["Latent", ""], ["Activation", "r"], ["of its maximum", "r"], ["Tokens", "r"], ["Strongest at", ""], ["Density", "r"], ["Label or top token", ""], ["Shade the text", "r"]].map(([t, c]) => h("th", { scope: "col", class: c }, t)))),
       h("tbody", {}, latents.slice(0, 100).map((l) => h("tr", { class: l.id === state.latent ? "on" : "" },
-        h("td", {}, h("a", { class: "strong num", href: saePath(name, `/f/${l.id}`) }, l.id), " ",
-          h("button", { type: "button", class: "quiet", id: `shade-${l.id}`, "aria-pressed": l.id === state.latent ? "true" : "false", "aria-label": `shade the text by latent ${l.id}`, click: () => setQuery({ shade: l.id === state.latent ? null : l.id }) }, "Shade")),
+        h("td", {}, h("a", { class: "strong num", href: saePath(name, `/f/${l.id}`) }, l.id)),
         h("td", { class: "r" }, number(at(l), 3)),
         h("td", { class: "r" }, l.latent_max ? `${number((100 * l.max) / l.latent_max, 3)}%` : "\u2013"),
         h("td", { class: "r" }, l.acts.length),
         h("td", {}, h("span", { class: "tok" }, quoted(answer.tokens[l.peak].text, 24))),
         h("td", { class: "r" }, share(l.n_active, answer.of)),
-        h("td", {}, labels.map.get(l.id) ?? (l.top ? h("span", { class: "tok" }, quoted(l.top.text, 24)) : ""))))))),
+        h("td", {}, labels.map.get(l.id) ?? (l.top ? h("span", { class: "tok" }, quoted(l.top.text, 24)) : "")),
+        h("td", { class: "r" }, h("button", { type: "button", class: "quiet", id: `shade-${l.id}`, "aria-pressed": l.id === state.latent ? "true" : "false", "aria-label": `shade the text by latent ${l.id}`, click: () => setQuery({ shade: l.id === state.latent ? null : l.id }) }, "Shade"))))))),
     latents.length > 100 ? h("p", { class: "small muted" }, "The first hundred are shown.") : null,
   ];
 }
@@ -70,7 +70,7 @@ export async function textPage([name], query) {
         ? h("form", { submit: (event) => {
           event.preventDefault();
           run();
-        } }, field, h("div", { class: "row" }, h("button", { class: "primary", id: "run" }, "Look"), h("span", { class: "small muted" }, "Ctrl and Enter do the same. The text is encoded as if it stood alone; its first token is left out, as in the database.")))
+        } }, field, h("div", { class: "row" }, h("button", { class: "primary", id: "run" }, "Look"), h("span", { class: "small muted" }, "Ctrl and Enter do the same. The text is read as the beginning of a document.")))
         : h("div", { class: "notice" }, h("p", {}, encode.why)),
       out,
     ],

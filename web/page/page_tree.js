@@ -52,7 +52,7 @@ function layout(levels, root) {
 function drawTree(saes, levels, root, tokens) {
   const { nodes, edges, rows } = layout(levels, root);
   const width = 1000, step = (width - 190) / Math.max(1, saes.length - 1), height = Math.max(60, rows * ROW + 46);
-  const { root: drawing } = frame({ width, height, label: `tree of latent ${root}` });
+  const { root: drawing } = frame({ width, height, links: true, label: `tree of latent ${root}` });
   const x = (depth) => 10 + depth * step, y = (node) => 40 + node.y * ROW;
   saes.forEach((s, depth) => drawing.append(svg("text", { class: "axis-title", x: x(depth), y: 14 }, `${s.name} (${count(s.n)})`)));
   for (const [from, to] of edges)

@@ -63,7 +63,7 @@ export function start(draw) {
   document.addEventListener("click", (event) => {
     const anchor = event.target.closest?.("a[href]");
     if (!anchor || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    const url = new URL(anchor.href);
+    const url = new URL(anchor.getAttribute("href"), location.href); // of a drawing, href is no text
     if (url.origin !== location.origin || anchor.hasAttribute("download") || anchor.target) return;
     if (url.pathname.startsWith("/api/") || (url.pathname === location.pathname && url.search === location.search && url.hash)) return;
     event.preventDefault();

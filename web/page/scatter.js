@@ -104,10 +104,10 @@ export function scatter(options) {
   const known = Array.from(options.xs, (_, i) => i).filter((i) => Number.isFinite(options.xs[i]) && Number.isFinite(options.ys[i]));
   const view = figure({
     title: options.title,
-    drawing: [fitted(draw), hint],
+    drawing: [fitted(draw, HEIGHT), hint],
     caption: options.caption,
     legend: options.legend,
-    columns: ["", options.xTitle, options.yTitle],
+    columns: ["which", options.xTitle, options.yTitle],
     rows: known.map((i) => [options.name(i), options.xs[i], options.ys[i]]),
   });
   return {

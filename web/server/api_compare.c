@@ -1,25 +1,32 @@
 /* GET /compare/A/B: how near each latent of A is to those of B, and the other way round; with what sae compare found,
  * when the database holds it. GET /nearest/A/B: for each latent of A its nearest of B. */
-#include "web/server/columns.h"
 #include "web/server/handlers.h"
 #include "web/server/json.h"
 #include "web/server/query.h"
 
-static json_t *describe(const web_columns *c)
+#include <stdlib.h>
+
+/* Whole numbers as float32, which holds them exactly up to 2^24: latents and rows that are drawn, and flags. */
+static json_t *wholes(const int64_t *numbers, const bool *flags, int64_t n)
 {
-    size_t n = (size_t)c->n;
-    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "n_active", web_floats(c->n_active, n), "cos", web_floats(c->cosine, n),
-                     "pearson", web_floats(c->pearson, n), "nearest", web_floats(c->nearest, n), "mutual",
-                     web_floats(c->mutual, n));
+    double *values = calloc((size_t)n + 1, sizeof *values);
+    for (int64_t i = 0; values && i < n; i++) values[i] = numbers ? (double)numbers[i] : flags[i];
+    json_t *packed = values ? web_floats(values, (size_t)n) : NULL;
+    free(values);
+    return packed;
 }
 
 static sae_status add_side(web_request *request, int64_t sae, int64_t vs, json_t *out, const char *key, sae_error *err)
 {
-    web_columns columns;
-    sae_status status = web_columns_read(request->app->store, sae, vs, &columns, err);
-    if (status == SAE_OK) json_object_set_new(out, key, describe(&columns));
-    web_columns_clear(&columns);
-    return status;
+    const sae_store_matches *m;
+    sae_status status = sae_store_get_matches(request->app->store, sae, vs, &m, err);
+    if (status != SAE_OK) return status;
+    json_object_set_new(out, key,
+                        json_pack("{s:o,s:o,s:o,s:o,s:o}", "n_active", wholes(m->n_active, NULL, m->n), "cos",
+                                  web_floats(m->cosine, (size_t)m->n), "pearson", web_floats(m->pearson, (size_t)m->n),
+                                  "nearest", wholes(m->nearest, NULL, m->n), "mutual", wholes(NULL, m->mutual, m->n)));
+    sae_store_free(m);
+    return SAE_OK;
 }
 
 /* The first result of a kind for these two, in either order. NULL when there is none. */
@@ -74,13 +81,13 @@ sae_status web_get_compare(web_request *request, json_t **out, sae_error *err)
 sae_status web_get_matches(web_request *request, json_t **out, sae_error *err)
 {
     int64_t a, b;
-    web_columns columns = {0};
+    const sae_store_matches *m = NULL;
     sae_status status = web_query_sae(request, request->wild[0], &a, err);
     if (status == SAE_OK) status = web_query_sae(request, request->wild[1], &b, err);
-    if (status == SAE_OK) status = web_columns_read(request->app->store, a, b, &columns, err);
+    if (status == SAE_OK) status = sae_store_get_matches(request->app->store, a, b, &m, err);
     if (status == SAE_OK)
-        *out = json_pack("{s:o,s:o}", "nearest", web_floats(columns.nearest, (size_t)columns.n), "cos",
-                         web_floats(columns.cosine, (size_t)columns.n));
-    web_columns_clear(&columns);
+        *out = json_pack("{s:o,s:o}", "nearest", wholes(m->nearest, NULL, m->n), "cos",
+                         web_floats(m->cosine, (size_t)m->n));
+    sae_store_free(m);
     return status;
 }

@@ -79,11 +79,11 @@ void web_clients_close(web_clients *clients, web_client *client)
     pthread_mutex_unlock(&clients->lock);
 }
 
-void web_clients_answered(web_clients *clients, web_client *client, double now)
+void web_clients_count_from(web_clients *clients, web_client *client, double since)
 {
     if (!client) return;
     pthread_mutex_lock(&clients->lock);
-    client->since = now;
+    client->since = since;
     pthread_mutex_unlock(&clients->lock);
 }
 

@@ -17,8 +17,9 @@ void web_clients_free(web_clients *clients);
 web_client *web_clients_open(web_clients *clients, int socket, double now);
 /* It is about to be closed; NULL is allowed. */
 void web_clients_close(web_clients *clients, web_client *client);
-/* Its request was answered: the time for the next one begins. */
-void web_clients_answered(web_clients *clients, web_client *client, double now);
+/* Counts the time of its request from `since`: now, when it was answered or is about to be; INFINITY while it is being
+ * worked on, so that it is not sent away meanwhile. */
+void web_clients_count_from(web_clients *clients, web_client *client, double since);
 /* Shuts down those whose request has taken longer than `seconds`. How many. */
 size_t web_clients_expire(web_clients *clients, double now, double seconds);
 

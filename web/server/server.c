@@ -6,6 +6,7 @@
 #include "web/server/listen.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>
@@ -58,13 +59,18 @@ static void *on_target(void *server, const char *raw, struct MHD_Connection *con
     return web_exchange_new(raw);
 }
 
+static web_client *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 static void on_completed(void *server_, struct MHD_Connection *connection, void **exchange,
                          enum MHD_RequestTerminationCode code)
 {
     web_server *server = server_;
     (void)code;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    if (info) web_clients_answered(server->clients, info->socket_context, now());
+    web_clients_count_from(server->clients, client_of(connection), now());
     web_exchange_free(*exchange);
     *exchange = NULL;
 }
@@ -138,7 +144,9 @@ static enum MHD_Result on_request(void *server_, struct MHD_Connection *connecti
         *size = 0;
         return MHD_YES;
     }
+    web_clients_count_from(server->clients, client_of(connection), INFINITY);
     web_exchange_answer(exchange, &headers, &server->app, server->assets, &reply);
+    web_clients_count_from(server->clients, client_of(connection), now());
     return send_reply(connection, &reply);
 }
 
