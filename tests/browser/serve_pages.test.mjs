@@ -82,7 +82,7 @@ async function checkHostile(t, site) {
     await t.check(`${JSON.stringify(line)} is shown, as text`, async () => {
       const text = await page.evaluate(() => [...document.querySelectorAll('.passage')].map((p) => p.textContent).join('\n'));
       for (const part of line.split(/[\u0000\u202e\u200d]/)) isText(text, part, address);
-      const strange = await page.evaluate(() => document.querySelectorAll('main script, main img, main iframe, main object, main style, main [onerror], main [onload], main [style]').length);
+      const strange = await page.evaluate(() => document.querySelectorAll('main script, main img, main iframe, main object, main style, main [onerror], main [onload], .passage [style], .tok[style]').length);
       equal(strange, 0, 'elements that it became');
     });
   }
