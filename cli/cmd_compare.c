@@ -7,6 +7,7 @@
 #include "cli/family_print.h"
 #include "cli/file.h"
 #include "cli/rows.h"
+#include "cli/sparsity.h"
 
 #include <sae/report.h>
 
@@ -15,7 +16,7 @@
 #include <string.h>
 
 typedef struct settings {
-    const char *acts, *out;
+    const char *acts, *out, *sparsity_match;
     bool force;
     sae_compare_config compare;
 } settings;
@@ -25,6 +26,7 @@ typedef struct results {
     const char *const *words; /* the SAEs as they were given */
     size_t n;
     sae_model **models;
+    cli_sparsity sparsity;
     sae_comparison *pair;
     sae_family *family;
     sae_report_sae *saes; /* [n] as they stand in the results */
@@ -53,6 +55,19 @@ static const sae_option *file_options(size_t *count)
          .type = SAE_OPT_BOOL,
          .offset = offsetof(settings, force),
          .help = "replace a comparison that is already there"},
+    };
+    *count = CLI_COUNT(table);
+    return table;
+}
+
+static const sae_option *sparsity_options(size_t *count)
+{
+    static const sae_option table[] = {
+        {.name = "sparsity-match",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, sparsity_match),
+         .metavar = "L0|small|large",
+         .help = "first bring the SAEs to one mean L0 on these tokens by a common shift of the thresholds of each"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -122,9 +137,9 @@ static sae_status write_family(const sae_family *f, const sae_report_origin *ori
 static void write_json(const results *r, FILE *out)
 {
     if (r->family)
-        cli_family_json(r->family, out);
+        cli_family_json(r->family, &r->sparsity, out);
     else
-        cli_compare_json(r->pair, r->words[0], r->words[1], out);
+        cli_compare_json(r->pair, r->words[0], r->words[1], &r->sparsity, out);
 }
 
 /* The JSON file goes first and is written last: a directory that has it is complete. */
@@ -157,6 +172,7 @@ static sae_status print(const results *r, const settings *s, int64_t excluded, F
         fprintf(out, "Small %s and large %s\non ", r->words[0], r->words[1]);
     cli_print_tokens(out, r->family ? r->family->tokens : r->pair->tokens, excluded);
     fputs("\n\n", out);
+    cli_sparsity_print(&r->sparsity, out);
     status = r->family ? cli_family_print(r->family, out, err) : cli_compare_print(r->pair, out, err);
     if (status != SAE_OK || !s->out) return status;
     if (r->family)
@@ -217,6 +233,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     results r = {.words = words};
     cli_rows rows = {0};
     while (words[r.n]) r.n++;
+    CLI_TRY(cli_sparsity_check(s->sparsity_match, err));
     CLI_TRY(check_out(s, err));
     if (r.n > 2) CLI_TRY(check_twice(&r, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
@@ -225,6 +242,9 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     if (!r.models || !r.saes) CLI_TRY(cli_fail_memory(err));
     for (size_t i = 0; i < r.n; i++) CLI_TRY(sae_model_load(&r.models[i], words[i], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
+    if (s->sparsity_match)
+        CLI_TRY(cli_sparsity_apply(&r.sparsity, s->sparsity_match, words, r.models, r.n, rows.source,
+                                   s->compare.max_tokens, app, err));
     CLI_TRY(compare(&r, rows.source, &s->compare, app, err));
     describe(&r, s->acts, rows.source);
     if (s->out) CLI_TRY(write_files(&r, s->out, err));
@@ -238,6 +258,7 @@ done:
     cli_rows_close(&rows);
     for (size_t i = 0; r.models && i < r.n; i++) sae_model_free(r.models[i]);
     free(r.models);
+    cli_sparsity_free(&r.sparsity);
     free(r.saes);
     return status;
 }
@@ -252,10 +273,13 @@ static const cli_note arguments[] = {
 static const cli_group groups[] = {
     {"Files", file_options, 0},
     {"What to compute", sae_compare_option_table, offsetof(settings, compare)},
+    {"Sparsity", sparsity_options, 0},
 };
 static const cli_note examples[] = {
     {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts --out comparison",
      "Does a larger SAE find new features?"},
+    {"saes/topk-256-k8 saes/jumprelu-512 --acts acts --sparsity-match small",
+     "The same for SAEs of different kinds, at one sparsity"},
     {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 saes/batchtopk-2048-k8 --acts acts --out family",
      "At which width does each latent appear?"},
 };
@@ -277,6 +301,9 @@ static const cli_note json_keys[] = {
     {"latents",
      "n_active [n_B], and large and small: {inactive, active} [n_B], mean squared error of each SAE where the "
      "latent is inactive and active"},
+    {"sparsity_match",
+     "of --sparsity-match, for each SAE: path, l0_before, l0, shift (of its thresholds; null: left as "
+     "they are); else null"},
     {"latent", "of --latent: id, large and small: {inactive, active, difference}; else null"},
     {"novel_mean",
      "mean over novel latents: n, left_out, never_fired, large and small: {inactive, active, difference, "
@@ -284,7 +311,7 @@ static const cli_note json_keys[] = {
      "95 % bootstrap intervals"},
     {"saes", "of more than two SAEs, instead of the above: by ascending width {path, n, l0, mse, never_fired, first "
              "(latents of "
-             "the largest that it is the first to have)}; tokens and threshold as above"},
+             "the largest that it is the first to have)}; tokens, threshold and sparsity_match as above"},
     {"novel, novel_share", "[i][j]: latents of SAE i that are novel to SAE j, and their share"},
     {"neighbours", "for each two neighbours all of the above keys of two SAEs"},
     {"tree", "of each latent of the largest SAE: first (index of the narrowest SAE with a latent of cosine >= "

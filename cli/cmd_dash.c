@@ -14,7 +14,9 @@
 
 typedef struct settings {
     const char *acts, *model, *tokenizer, *hook, *out;
-    bool center_residual;
+    const char *unembed, *final_norm;
+    const char *const *compare, *const *stitch, *const *meta;
+    bool center_residual, rms_norm;
     sae_text_config text;
     sae_dash_config dash;
 } settings;
@@ -43,6 +45,35 @@ static const sae_option *file_options(size_t *count)
          .offset = offsetof(settings, tokenizer),
          .metavar = "FILE",
          .help = "tokenizer.json of the activations, when there is no --model"},
+        {.name = "unembed",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, unembed),
+         .metavar = "FILE",
+         .help = "without --model: the unembedding matrix (safetensors or .npy), for output tokens that latents boost"},
+        {.name = "final-norm",
+         .type = SAE_OPT_STRING,
+         .offset = offsetof(settings, final_norm),
+         .metavar = "FILE",
+         .help = "the gain of the final norm, folded into the unembedding"},
+        {.name = "rms-norm",
+         .type = SAE_OPT_BOOL,
+         .offset = offsetof(settings, rms_norm),
+         .help = "the final norm is an RMSNorm, which does not centre"},
+        {.name = "compare",
+         .type = SAE_OPT_FILES,
+         .offset = offsetof(settings, compare),
+         .metavar = "DIR...",
+         .help = "take over what sae compare --out DIR found"},
+        {.name = "stitch",
+         .type = SAE_OPT_FILES,
+         .offset = offsetof(settings, stitch),
+         .metavar = "DIR...",
+         .help = "take over what sae stitch --out DIR found"},
+        {.name = "meta",
+         .type = SAE_OPT_FILES,
+         .offset = offsetof(settings, meta),
+         .metavar = "DIR...",
+         .help = "take over what sae meta --out DIR found"},
         {.name = "hook",
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, hook),
@@ -92,6 +123,10 @@ static sae_status check(const settings *s, sae_error *err)
         return cli_fail(err, SAE_E_ARG, "--text is missing: the files to look through (or --acts ACTS)");
     if (s->model && s->tokenizer)
         return cli_fail(err, SAE_E_ARG, "--tokenizer is for activations without --model, which has its own");
+    if (s->model && s->unembed)
+        return cli_fail(err, SAE_E_ARG, "--unembed is for activations without --model, which has its own");
+    if (s->final_norm && !s->unembed)
+        return cli_fail(err, SAE_E_ARG, "--final-norm needs --unembed FILE, into which the gain is folded");
     sae_status status = text ? cli_lm_check(s->model, &s->text, err) : SAE_OK;
     if (status == SAE_OK && !s->dash.force) {
         if (cli_exists(s->out)) return cli_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
@@ -224,6 +259,12 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
                             .keep_first = app->common.keep_first,
                             .tokenizer = o.tokenizer ? o.tokenizer : o.lm.tokenizer,
                             .lm = o.lm.lm,
+                            .unembed = s.unembed,
+                            .final_norm = s.final_norm,
+                            .rms_norm = s.rms_norm,
+                            .comparisons = s.compare,
+                            .stitchings = s.stitch,
+                            .metas = s.meta,
                             .model_path = s.model};
     CLI_TRY(sae_dash_build(&input, &s.dash, s.out, &app->env, err));
     CLI_TRY(sae_store_open(&store, s.out, err));

@@ -4,18 +4,14 @@
 #include "cli/eval_print.h"
 #include "cli/file.h"
 #include "cli/rows.h"
-#include "cli/text.h"
+#include "cli/splice.h"
 
 #include <stdlib.h>
 
 typedef struct settings {
     const char *acts;
     int64_t max_tokens;
-    const char *model;
-    const char *const *text;
-    const char *split;
-    bool parse_special;
-    int64_t text_tokens;
+    cli_splice splice;
     const char *csv, *svg;
 } settings;
 
@@ -41,42 +37,6 @@ static const sae_option *row_options(size_t *count)
     return table;
 }
 
-static const sae_option *ce_options(size_t *count)
-{
-    static const sae_option table[] = {
-        {.name = "model",
-         .type = SAE_OPT_STRING,
-         .offset = offsetof(settings, model),
-         .metavar = "DIR",
-         .help = "the language model that the activations are from"},
-        {.name = "text",
-         .type = SAE_OPT_FILES,
-         .offset = offsetof(settings, text),
-         .metavar = "FILE...",
-         .help = "text to predict, cut into contexts as the activations were"},
-        {.name = "text-tokens",
-         .type = SAE_OPT_INT,
-         .offset = offsetof(settings, text_tokens),
-         .metavar = "N",
-         .default_text = "65536",
-         .zero_word = "all",
-         .min = 0,
-         .max = 1e15,
-         .help = "read so many tokens of text at most"},
-        {.name = "split",
-         .type = SAE_OPT_STRING,
-         .offset = offsetof(settings, split),
-         .metavar = "STR",
-         .help = "lines equal to this separate the documents of a text file"},
-        {.name = "parse-special",
-         .type = SAE_OPT_BOOL,
-         .offset = offsetof(settings, parse_special),
-         .help = "read special tokens written in the text as such"},
-    };
-    *count = CLI_COUNT(table);
-    return table;
-}
-
 static const sae_option *file_options(size_t *count)
 {
     static const sae_option table[] = {
@@ -97,7 +57,7 @@ static const sae_option *file_options(size_t *count)
 
 static void defaults(void *out)
 {
-    ((settings *)out)->text_tokens = 65536;
+    ((settings *)out)->splice = cli_splice_default();
 }
 
 static void results_free(cli_eval_results *r)
@@ -112,31 +72,15 @@ static void results_free(cli_eval_results *r)
     free(r->ce);
 }
 
-/* Where reconstructions of an SAE are put back. */
+/* An SAE's place, and whether it was measured. */
 typedef struct splice_place {
-    sae_hook hook;
-    bool center; /* the residual stream */
-    bool done;   /* measured */
+    cli_splice_place at;
+    bool done;
 } splice_place;
-
-/* As acts.json or else the SAE records it. */
-static sae_status find_place(splice_place *out, const sae_lm *lm, const sae_acts_meta *acts, const sae_model *model,
-                             sae_error *err)
-{
-    const sae_model_info *info = sae_model_get_info(model);
-    const sae_acts_meta *meta = *acts->hook_name ? acts : &info->acts;
-    if (!*meta->hook_name)
-        return cli_fail(err, SAE_E_ARG,
-                        "neither the activations nor %s say which hook they belong to, so reconstructions cannot be "
-                        "put back into the language model; leave --model out",
-                        sae_model_path(model));
-    out->center = meta->center_residual;
-    return sae_hook_parse(&out->hook, lm, meta->hook_name, err);
-}
 
 static bool same_place(const splice_place *a, const splice_place *b)
 {
-    return a->hook.layer == b->hook.layer && a->hook.site == b->hook.site && a->center == b->center;
+    return a->at.hook.layer == b->at.hook.layer && a->at.hook.site == b->at.hook.site && a->at.center == b->at.center;
 }
 
 /* SAEs of one place share the language model's runs; only SAEs that each say where they belong can be of several. */
@@ -150,14 +94,14 @@ static sae_status measure_splices(cli_eval_results *r, const cli_lm *lm, const c
     r->ce = calloc(r->n, sizeof *r->ce);
     if (!places || !group || !ce || !r->ce) CLI_TRY(cli_fail_memory(err));
     for (size_t i = 0; i < r->n; i++)
-        CLI_TRY(find_place(&places[i], lm->lm, sae_acts_get_meta(rows->acts), r->models[i], err));
+        CLI_TRY(cli_splice_find_place(&places[i].at, lm->lm, sae_acts_get_meta(rows->acts), r->models[i], err));
     for (size_t i = 0; i < r->n; i++) {
         size_t count = 0;
         if (places[i].done) continue;
         for (size_t j = i; j < r->n; j++)
             if (same_place(&places[i], &places[j])) group[count++] = r->models[j];
-        CLI_TRY(sae_evaluate_ce(group, count, lm->lm, lm->contexts, places[i].hook, places[i].center, &rows->config,
-                                r->evals[i].x_mean, ce, &app->env, err));
+        CLI_TRY(sae_evaluate_ce(group, count, lm->lm, lm->contexts, places[i].at.hook, places[i].at.center,
+                                &rows->config, r->evals[i].x_mean, ce, &app->env, err));
         count = 0;
         for (size_t j = i; j < r->n; j++) {
             if (!same_place(&places[i], &places[j])) continue;
@@ -176,15 +120,7 @@ static sae_status measure_ce(cli_eval_results *r, const settings *s, const cli_r
 {
     sae_status status = SAE_OK;
     cli_lm lm = {0};
-    const sae_acts_meta *acts = sae_acts_get_meta(rows->acts);
-    sae_text_config text = sae_text_config_default();
-    text.files = s->text;
-    text.split = s->split;
-    text.parse_special = s->parse_special;
-    text.max_tokens = s->text_tokens;
-    text.prepend_bos = acts->prepend_bos;
-    if (acts->ctx) text.ctx = acts->ctx;
-    CLI_TRY(cli_lm_open(&lm, s->model, &text, app, err));
+    CLI_TRY(cli_splice_open(&lm, &s->splice, sae_acts_get_meta(rows->acts), app, err));
     CLI_TRY(measure_splices(r, &lm, rows, app, err));
 done:
     cli_lm_close(&lm);
@@ -223,8 +159,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_status status = SAE_OK;
     cli_rows rows = {0};
     cli_eval_results r = {0};
-    if (!s->model != !s->text)
-        return cli_fail(err, SAE_E_ARG, "--model and --text go together: the language model reads the text");
+    CLI_TRY(cli_splice_check(&s->splice, err));
     CLI_TRY(cli_check_file("csv", s->csv, err)); /* before the work, not after it */
     CLI_TRY(cli_check_file("svg", s->svg, err));
     while (words[r.n]) r.n++;
@@ -238,7 +173,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     r.excluded = info->excluded;
     for (size_t i = 0; i < r.n; i++) CLI_TRY(cli_check_width(r.models[i], &info->meta, s->acts, err));
     CLI_TRY(sae_evaluate((const sae_model *const *)r.models, r.n, rows.source, s->max_tokens, r.evals, &app->env, err));
-    if (s->model) CLI_TRY(measure_ce(&r, s, &rows, app, err));
+    if (s->splice.model) CLI_TRY(measure_ce(&r, s, &rows, app, err));
     CLI_TRY(find_frontier(&r, err));
     CLI_TRY(write_files(&r, s, err));
     if (app->common.json)
@@ -255,7 +190,7 @@ static const char *const usage[] = {"SAE... --acts ACTS [--model DIR --text FILE
 static const cli_note arguments[] = {{"SAE...", "directories of SAEs; all read the activations in one pass"}};
 static const cli_group groups[] = {
     {"Activations", row_options, 0},
-    {"Loss of the language model", ce_options, 0},
+    {"Loss of the language model", cli_splice_options, offsetof(settings, splice)},
     {"Files", file_options, 0},
 };
 static const cli_note examples[] = {

@@ -3,6 +3,7 @@
 #include "cli/file.h"
 #include "cli/lists.h"
 #include "cli/rows.h"
+#include "cli/splice.h"
 #include "cli/stitch_json.h"
 #include "cli/stitch_print.h"
 
@@ -18,6 +19,8 @@ typedef struct settings {
     const char *acts, *out, *save;
     bool force;
     sae_stitch_config stitch;
+    int64_t ce_points;
+    cli_splice splice;
 } settings;
 
 static const sae_option *file_options(size_t *count)
@@ -49,9 +52,28 @@ static const sae_option *file_options(size_t *count)
     return table;
 }
 
+static const sae_option *ce_options(size_t *count)
+{
+    static const sae_option table[] = {
+        {.name = "ce-points",
+         .type = SAE_OPT_INT,
+         .offset = offsetof(settings, ce_points),
+         .metavar = "N",
+         .default_text = "16",
+         .min = 2,
+         .max = 1e6,
+         .help = "with --model: measure so many states of the path, and of the random one, ends included"},
+    };
+    *count = CLI_COUNT(table);
+    return table;
+}
+
 static void defaults(void *out)
 {
-    ((settings *)out)->stitch = sae_stitch_config_default();
+    settings *s = out;
+    s->stitch = sae_stitch_config_default();
+    s->ce_points = 16;
+    s->splice = cli_splice_default();
 }
 
 /* ---- what is asked for ---------------------------------------------------------------------------------- */
@@ -68,8 +90,35 @@ static sae_status read_shares(const settings *s, double **shares, size_t *count,
 static sae_status check_out(const settings *s, sae_error *err)
 {
     if (!s->acts) return cli_fail(err, SAE_E_ARG, "--acts is missing: the activations that both SAEs read");
-    if (s->force) return SAE_OK;
+    sae_status status = cli_splice_check(&s->splice, err);
+    if (status != SAE_OK || s->force) return status;
     return cli_check_fresh(s->out, "stitch.json", "a stitching", err);
+}
+
+/* ---- cross-entropy ------------------------------------------------------------------------------------------ */
+
+/* The language model, opened before the work so that what is wrong with it is told at once. */
+typedef struct spliced {
+    cli_lm lm;
+    cli_splice_place place;
+} spliced;
+
+static sae_status open_lm(spliced *out, const settings *s, const cli_rows *rows, const sae_model *small, cli_app *app,
+                          sae_error *err)
+{
+    const sae_acts_meta *acts = sae_acts_get_meta(rows->acts);
+    if (!s->splice.model) return SAE_OK;
+    sae_status status = cli_splice_open(&out->lm, &s->splice, acts, app, err);
+    if (status != SAE_OK) return status;
+    return cli_splice_find_place(&out->place, out->lm.lm, acts, small, err);
+}
+
+static sae_status measure_ce(sae_stitch *stitch, const spliced *with, const settings *s, const cli_rows *rows,
+                             const sae_env *env, sae_error *err)
+{
+    if (!s->splice.model) return SAE_OK;
+    return sae_stitch_measure_ce(stitch, with->lm.lm, with->lm.contexts, with->place.hook, with->place.center,
+                                 &rows->config, s->ce_points, env, err);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
@@ -157,6 +206,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_model *small = NULL, *large = NULL;
     sae_stitch *stitch = NULL;
     cli_rows rows = {0};
+    spliced with = {0};
     double *shares = NULL;
     cli_stitch_saved *saved = NULL;
     sae_model **models = NULL;
@@ -170,7 +220,9 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(sae_model_load(&small, words[0], err));
     CLI_TRY(sae_model_load(&large, words[1], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
+    CLI_TRY(open_lm(&with, s, &rows, small, app, err));
     CLI_TRY(sae_stitch_run(small, large, rows.source, &s->stitch, &stitch, &app->env, err));
+    CLI_TRY(measure_ce(stitch, &with, s, &rows, &app->env, err));
     if (s->out) {
         const sae_report_sae saes[2] = {{words[0], sae_model_get_info(small)}, {words[1], sae_model_get_info(large)}};
         const sae_report_origin origin = {saes, 2, s->acts, sae_source_get_info(rows.source)};
@@ -183,6 +235,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
         print(stitch, words, s, sae_source_get_info(rows.source), saved, n_saved, app->out);
 done:
     sae_stitch_free(stitch);
+    cli_lm_close(&with.lm);
     cli_rows_close(&rows);
     sae_model_free(large);
     sae_model_free(small);
@@ -193,7 +246,8 @@ done:
     return status;
 }
 
-static const char *const usage[] = {"SMALL LARGE --acts ACTS [--out DIR] [--OPTION VALUE]...", NULL};
+static const char *const usage[] = {
+    "SMALL LARGE --acts ACTS [--model DIR --text FILE...] [--out DIR] [--OPTION VALUE]...", NULL};
 static const cli_note arguments[] = {
     {"SMALL", "directory of the smaller SAE"},
     {"LARGE", "directory of a larger SAE of the same activations (any two will do)"},
@@ -201,12 +255,16 @@ static const cli_note arguments[] = {
 static const cli_group groups[] = {
     {"Files", file_options, 0},
     {"What to compute", sae_stitch_option_table, offsetof(settings, stitch)},
+    {"Loss of the language model along the path", ce_options, 0},
+    {"Model and text", cli_splice_options, offsetof(settings, splice)},
 };
 static const cli_note examples[] = {
     {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts --out stitching",
      "Which latents of the larger SAE does the smaller one miss?"},
     {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts --order greedy --save at=0.25,0.5 --out stitching",
      "SAEs a quarter and half of the way between them"},
+    {"saes/batchtopk-256-k8 saes/batchtopk-512-k8 --acts acts --model gpt2 --text held-out.txt",
+     "What does the language model lose on the way?"},
 };
 static const cli_note json_keys[] = {
     {"saes, tokens", "the SAEs {small, large}, and rows used"},
@@ -224,11 +282,15 @@ static const cli_note json_keys[] = {
     {"insertions, swaps, removals", "numbers of operations of each kind"},
     {"components", "swaps and removals: small and large (ids), max_cos, delta_mse of this alone"},
     {"order, path",
-     "of the order asked for: {phase, operations, inserted, removed, mse, fvu, l0, ce} (counts so far; ce "
-     "null: cross-entropy is not measured here)"},
+     "of the order asked for: {phase, operations, inserted, removed, mse, fvu, l0, ce} (counts so far; ce null "
+     "where cross-entropy was not measured)"},
     {"path_random", "the same operations in random order"},
     {"orders", "{highest_mse, rises} of cosine, delta, greedy and random; rises: operations that raise the MSE"},
     {"other_paths", "the paths of the orders not asked for"},
+    {"ce",
+     "null without --model, else {clean, zero, small, large, tokens, points}: cross-entropy in nats per predicted "
+     "token with the activations as they are, zeros, and the reconstructions of both SAEs; how many were "
+     "predicted, and states measured of path and path_random"},
     {"end_error", "max |difference| of the reconstructions of the SAE at the end and LARGE, over max |that of LARGE|"},
     {"saved", "of --save: path, at, and the keys of a path's entry"},
     {"errors", "all errors are sums over d, in the activations' own units"},
@@ -244,7 +306,7 @@ const cli_command cli_stitch = {
         "the cosine with its nearest latent predicts that. Latents whose decoder directions are alike then change "
         "places, "
         "the others are inserted or removed: a path from the small SAE to the large one, whose error is known after "
-        "every operation.",
+        "every operation. With a language model and text, so is its cross-entropy at some states of the path.",
     .arguments = arguments,
     .n_arguments = CLI_COUNT(arguments),
     .min_words = 2,

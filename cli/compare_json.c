@@ -150,10 +150,12 @@ void cli_compare_members(cli_json *json, const sae_comparison *c, const char *sm
     novel_mean(json, &c->novel_mean);
 }
 
-void cli_compare_json(const sae_comparison *c, const char *small, const char *large, FILE *out)
+void cli_compare_json(const sae_comparison *c, const char *small, const char *large, const cli_sparsity *sparsity,
+                      FILE *out)
 {
     cli_json json;
     cli_json_start(&json, out);
     cli_compare_members(&json, c, small, large);
+    cli_sparsity_json(&json, sparsity);
     cli_json_finish(&json);
 }

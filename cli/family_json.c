@@ -57,13 +57,14 @@ static void tree(cli_json *json, const sae_family *f)
     cli_json_end(json);
 }
 
-void cli_family_json(const sae_family *f, FILE *out)
+void cli_family_json(const sae_family *f, const cli_sparsity *sparsity, FILE *out)
 {
     cli_json json;
     cli_json_start(&json, out);
     members(&json, f);
     cli_json_int(&json, "tokens", f->tokens);
     cli_json_real(&json, "threshold", f->threshold);
+    cli_sparsity_json(&json, sparsity);
     matrix(&json, f);
     cli_json_array(&json, "neighbours");
     for (size_t i = 0; i + 1 < f->n_members; i++) {

@@ -18,7 +18,7 @@ static void quality(cli_json *json, const char *key, const sae_stitch_quality *q
     cli_json_end(json);
 }
 
-/* The members of an entry; the object stays open. Cross-entropy is not known here. */
+/* The members of an entry; the object stays open. */
 static void entry_members(cli_json *json, const sae_stitch_entry *e)
 {
     cli_json_text(json, "phase", sae_stitch_phase_name(e->phase));
@@ -28,7 +28,7 @@ static void entry_members(cli_json *json, const sae_stitch_entry *e)
     cli_json_real(json, "mse", e->quality.mse);
     cli_json_real(json, "fvu", e->quality.fvu);
     cli_json_real(json, "l0", e->quality.l0);
-    cli_json_null(json, "ce");
+    cli_json_real(json, "ce", e->ce);
 }
 
 static void path(cli_json *json, const char *key, const sae_stitch_path *p)
@@ -89,6 +89,22 @@ static void orders(cli_json *json, const sae_stitch *s)
     cli_json_end(json);
 }
 
+static void cross_entropy(cli_json *json, const sae_stitch_ce *ce)
+{
+    if (!ce->tokens) {
+        cli_json_null(json, "ce");
+        return;
+    }
+    cli_json_object(json, "ce");
+    cli_json_real(json, "clean", ce->clean);
+    cli_json_real(json, "zero", ce->zero);
+    cli_json_real(json, "small", ce->small);
+    cli_json_real(json, "large", ce->large);
+    cli_json_int(json, "tokens", ce->tokens);
+    cli_json_int(json, "points", ce->points);
+    cli_json_end(json);
+}
+
 void cli_stitch_json(const sae_stitch *s, const char *small, const char *large, const cli_stitch_saved *saved,
                      size_t n_saved, FILE *out)
 {
@@ -127,6 +143,7 @@ void cli_stitch_json(const sae_stitch *s, const char *small, const char *large, 
     path(&json, "path", &s->paths[s->order]);
     path(&json, "path_random", &s->paths[SAE_STITCH_RANDOM]);
     orders(&json, s);
+    cross_entropy(&json, &s->ce);
     cli_json_real(&json, "end_error", s->end_error);
     cli_json_array(&json, "saved");
     for (size_t i = 0; i < n_saved; i++) {

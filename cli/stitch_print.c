@@ -158,10 +158,68 @@ static void print_paths(const sae_stitch *s, FILE *out)
                 s->end_error);
 }
 
+/* ---- cross-entropy ------------------------------------------------------------------------------------------ */
+
+/* The largest of a path's measured states. */
+static double highest_ce(const sae_stitch_path *p)
+{
+    double highest = -INFINITY;
+    for (int64_t i = 0; i < p->n_entries; i++)
+        if (p->entries[i].ce > highest) highest = p->entries[i].ce;
+    return highest;
+}
+
+/* The next measured entry from `i` on. */
+static int64_t next_ce(const sae_stitch_path *p, int64_t i)
+{
+    while (i < p->n_entries && isnan(p->entries[i].ce)) i++;
+    return i;
+}
+
+static void print_ce_words(const sae_stitch *s, FILE *out)
+{
+    const char *name = sae_stitch_order_name((sae_stitch_order)s->order);
+    double own = highest_ce(&s->paths[s->order]), random = highest_ce(&s->paths[SAE_STITCH_RANDOM]);
+    double ends = fmax(s->ce.small, s->ce.large);
+    fprintf(out,
+            "\n  Predicting %lld tokens costs the language model %.4g nats each with its own activations (%.4g with "
+            "zeros),\n  %.4g with the small SAE and %.4g with the large one.\n",
+            (long long)s->ce.tokens, s->ce.clean, s->ce.zero, s->ce.small, s->ce.large);
+    if (own <= ends + (SMOOTH - 1) * (ends - s->ce.clean))
+        fprintf(out, "  In %s order no state that was measured costs more than its ends", name);
+    else
+        fprintf(out, "  On the way in %s order it costs up to %.4g", name, own);
+    fprintf(out, "; in random order up to %.4g.\n", random);
+}
+
+static void print_ce(const sae_stitch *s, FILE *out)
+{
+    static const char *const names[] = {"operations", "inserted", "removed", "MSE", "CE", "random: MSE", "CE"};
+    const sae_stitch_path *own = &s->paths[s->order], *random = &s->paths[SAE_STITCH_RANDOM];
+    cli_table table;
+    fprintf(out, "\nCross-entropy along the way, in %s order and at random\n\n",
+            sae_stitch_order_name((sae_stitch_order)s->order));
+    cli_table_start(&table, names, CLI_COUNT(names));
+    for (int64_t i = next_ce(own, 0); i < own->n_entries; i = next_ce(own, i + 1)) { /* the same entries of both */
+        char operations[48];
+        cli_format_count(operations, sizeof operations, own->entries[i].operations);
+        cli_table_text(&table, operations);
+        cli_table_count(&table, own->entries[i].inserted);
+        cli_table_count(&table, own->entries[i].removed);
+        cli_table_number(&table, own->entries[i].quality.mse, 4);
+        cli_table_number(&table, own->entries[i].ce, 4);
+        cli_table_number(&table, random->entries[i].quality.mse, 4);
+        cli_table_number(&table, random->entries[i].ce, 4);
+    }
+    cli_table_print(&table, out);
+    print_ce_words(s, out);
+}
+
 void cli_stitch_print(const sae_stitch *s, FILE *out)
 {
     print_saes(s, out);
     print_deltas(s, out);
     print_graph(s, out);
     print_paths(s, out);
+    if (s->ce.tokens) print_ce(s, out);
 }

@@ -33,7 +33,13 @@ typedef struct sae_dash_input {
     bool keep_first;                /* as the source was opened */
     const sae_tokenizer *tokenizer; /* NULL: ids without text */
     const sae_lm *lm;               /* for logit effects; NULL: none */
-    const char *model_path;         /* lm's directory, for what runs the model later; NULL: "" */
+    const char *unembed; /* without lm: a file (safetensors, .npy, …) with W_U [vocab, d] or [d, vocab]; NULL: none … */
+    const char *final_norm;         /* … and the gain of the final norm [d]; NULL: 1 */
+    bool rms_norm;                  /* the final norm does not centre */
+    const char *const *comparisons; /* directories of sae compare, sae stitch and sae meta to take over; each list
+                                       NULL-terminated, or NULL */
+    const char *const *stitchings, *const *metas;
+    const char *model_path; /* lm's directory, for what runs the model later; NULL: "" */
 } sae_dash_input;
 
 /* Writes the database `path`, whole or not at all. One pass over the rows encodes them with every SAE; what fires is

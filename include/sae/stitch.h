@@ -5,6 +5,7 @@
 
 #include <sae/data.h>
 #include <sae/env.h>
+#include <sae/lm.h>
 #include <sae/model.h>
 #include <sae/options.h>
 
@@ -71,6 +72,7 @@ typedef struct sae_stitch_entry {
     int64_t inserted;       /* latents of B that came in, by insertion or swap */
     int64_t removed;        /* latents of A that went */
     sae_stitch_quality quality;
+    double ce; /* sae_stitch_measure_ce; NaN where it was not measured */
 } sae_stitch_entry;
 
 typedef struct sae_stitch_path {
@@ -79,6 +81,14 @@ typedef struct sae_stitch_path {
     double highest_mse;        /* over all states, also those between entries */
     int64_t rises;             /* operations that raise the MSE */
 } sae_stitch_path;
+
+/* Cross-entropy of next tokens, nats per target. */
+typedef struct sae_stitch_ce {
+    int64_t tokens;      /* targets counted; 0: nothing was measured */
+    int64_t points;      /* states measured of each of the two paths, A and B among them */
+    double clean, zero;  /* with the hook's activations as they are, and with zeros in their place */
+    double small, large; /* with the reconstructions of A and B, in the form below */
+} sae_stitch_ce;
 
 /* n_A and n_B are n_small and n_large. Arrays are owned by the stitching. */
 typedef struct sae_stitch {
@@ -109,6 +119,7 @@ typedef struct sae_stitch {
     int order;                        /* sae_stitch_order that was asked for */
     int64_t operations;               /* n_insert + n_swap + n_remove */
     sae_stitch_path paths[SAE_STITCH_ORDERS];
+    sae_stitch_ce ce;
     double end_error; /* max|x̂_end − x̂_B| / max|x̂_B| over the first 4,096 rows, x̂_end of the SAE at the path's end */
     struct sae_stitch_inside *inside;
 } sae_stitch;
@@ -126,6 +137,20 @@ SAE_API sae_status sae_stitch_run(const sae_model *small, const sae_model *large
                                   sae_error *err);
 SAE_API void sae_stitch_free(sae_stitch *stitch);
 
+/* Measures how well the language model predicts with the reconstructions of `points` (≥ 2) states in place of its
+ * activations: of the path that was asked for and of the random one, spread evenly over their entries from first to
+ * last, all in one pass over the contexts. Fills in ce of these entries and stitch->ce. hook, center_residual and rows
+ * (keep_first, exclude) as in sae_evaluate_ce: positions that are left out keep their activations, and what is
+ * predicted there is not counted.
+ *
+ * Each batch of contexts is run up to the hook once and encoded once by A and by B; a state is a choice among these
+ * activations. When many points do not fit into memory at a time, that is repeated for each group of them. SAE_E_SHAPE
+ * when the hook is of another width than the SAEs, SAE_E_ARG for fewer than two points and when no prediction could be
+ * counted. */
+SAE_API sae_status sae_stitch_measure_ce(sae_stitch *stitch, const sae_lm *lm, const sae_contexts *contexts,
+                                         sae_hook hook, bool center_residual, const sae_source_config *rows,
+                                         int64_t points, const sae_env *env, sae_error *err);
+
 /* The SAE after so many operations of an order: THRESHOLD, not centred (apply_b_dec_to_input false), latents of A
  * first, then those of B, each by id. *entry (NULL ok) receives its state. SAE_E_ARG for operations outside 0 …
  * stitch->operations, SAE_E_VALUE when no latent is left. */
@@ -141,7 +166,7 @@ SAE_API sae_status sae_stitch_write_roc(const sae_stitch *stitch, const char *pa
 /* One line per component: component, small, large (numbers of latents), max_cos, delta_mse, small_ids, large_ids
  * (separated by spaces). */
 SAE_API sae_status sae_stitch_write_components(const sae_stitch *stitch, const char *path, sae_error *err);
-/* Entries of all orders: order, operations, phase, inserted, removed, mse, fvu, l0. */
+/* Entries of all orders: order, operations, phase, inserted, removed, mse, fvu, l0, ce. */
 SAE_API sae_status sae_stitch_write_path(const sae_stitch *stitch, const char *path, sae_error *err);
 
 /* Pictures, written whole or not at all; each needs no other file, follows the reader's light or dark setting, has a

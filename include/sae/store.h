@@ -299,13 +299,17 @@ typedef enum sae_store_result_kind {
     SAE_RESULT_COMPARE,
     SAE_RESULT_STITCH,
     SAE_RESULT_META,
+    SAE_RESULT_FAMILY, /* sae compare of more than two SAEs */
     SAE_RESULT_KINDS
 } sae_store_result_kind;
-/* "compare", "stitch", "meta" */
+/* "compare", "stitch", "meta", "family" */
 SAE_API const char *sae_store_result_kind_name(sae_store_result_kind kind);
 
 typedef struct sae_store_vector {
-    const char *name; /* dotted keys of the JSON document: "max_cos.large_in_small" */
+    /* Dotted keys of the JSON document: "max_cos.large_in_small"; "path.mse" for mse in the objects of the array path.
+     * Where these hold texts the vector has their places in the document's path.words.KEY; where they hold lists it has
+     * all of them one after the other, and "KEY.starts" where each begins, "KEY.0", "KEY.1", … for lists of lists. */
+    const char *name;
     int64_t count;
 } sae_store_vector;
 
@@ -314,7 +318,8 @@ typedef struct sae_store_result {
     sae_store_result_kind kind;
     const char *path;     /* of the directory, as it was given */
     int64_t small, large; /* SAEs of this database; −1: not among them. META: large is the SAE taken apart, small −1 */
-    const char *json;     /* the document, without its long arrays of numbers, which are vectors */
+    const char *json;     /* the document; an array of numbers is {"vector": length}, one of objects {"vectors": length,
+                             "words": {key: [texts]}} */
     size_t json_size;
     size_t n_vectors;
     const sae_store_vector *vectors;

@@ -1,12 +1,11 @@
 #include "analysis/stitch_form.h"
 
-#include "analysis/code_pass.h"
+#include "analysis/threshold_shift.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "model/fold.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- folding ------------------------------------------------------------------------------------------ */
 
@@ -34,82 +33,20 @@ done:
 
 /* ---- the threshold of TopK ------------------------------------------------------------------------------ */
 
-/* The bits of positive floats are in the order of their values: a digit of 16 bits is found in each of two passes. */
-enum { DIGITS = 1 << 16 };
-
-typedef struct search {
-    uint32_t high; /* second pass: only values with these upper 16 bits count … */
-    bool low_digit;
-    int64_t above;   /* … and so many are larger */
-    int64_t *counts; /* [DIGITS] */
-} search;
-
-static sae_status count_digits(void *ud, int64_t first, int64_t rows, const float *x, sae_codes *const *codes,
-                               sae_error *err)
-{
-    (void)first;
-    (void)x;
-    (void)err;
-    search *s = ud;
-    int64_t entries = codes[0]->row_offsets[rows];
-    for (int64_t e = 0; e < entries; e++) {
-        uint32_t bits;
-        memcpy(&bits, &codes[0]->values[e], sizeof bits);
-        if (!s->low_digit)
-            s->counts[bits >> 16]++;
-        else if (bits >> 16 == s->high)
-            s->counts[bits & 0xFFFF]++;
-    }
-    return SAE_OK;
-}
-
-/* The digit in which the value of rank `wanted` (0: the largest) lies, or −1 when there are fewer; *above = values of
- * larger digits. */
-static int64_t find_digit(const int64_t *counts, int64_t wanted, int64_t *above)
-{
-    for (int64_t digit = DIGITS - 1; digit >= 0; digit--) {
-        if (*above + counts[digit] > wanted) return digit;
-        *above += counts[digit];
-    }
-    return -1;
-}
-
-static float float_of(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* *theta = the activation of rank k·tokens. The second pass encodes only what is not below the first digit. */
+/* Of the form itself, whose pre-activations are rounded in another way than those of the model. */
 static sae_status theta_of_topk(const sae_model *model, sae_source *source, int64_t tokens, float *theta,
                                 const sae_env *env, sae_error *err)
 {
     sae_status status;
     sae_model *form = NULL;
+    sae_threshold_shift found;
     int64_t wanted;
-    search s = {.counts = sae_calloc(DIGITS, sizeof *s.counts)};
-    if (!s.counts) SAE_TRY(sae_fail_memory(err, "counts of activations", DIGITS * sizeof *s.counts));
     if (!sae_mul_i64(sae_model_get_info(model)->k, tokens, &wanted))
         SAE_TRY(sae_fail(err, SAE_E_ARG, "%lld rows are too many", (long long)tokens));
     SAE_TRY(with_thresholds(model, 0, &form, err));
-    const sae_model *forms[1] = {form};
-    SAE_TRY(sae_code_pass(forms, 1, source, tokens, "threshold of TopK", count_digits, &s, env, err));
-    int64_t high = find_digit(s.counts, wanted, &s.above);
-    *theta = 0;
-    if (high < 0) goto done;
-    s.high = (uint32_t)high;
-    s.low_digit = true;
-    memset(s.counts, 0, DIGITS * sizeof *s.counts);
-    sae_model_free(form);
-    form = NULL;
-    /* just below the first value of the digit, since a latent is active above its threshold */
-    SAE_TRY(with_thresholds(model, high > 0 ? float_of((s.high << 16) - 1) : 0, &form, err));
-    forms[0] = form;
-    SAE_TRY(sae_code_pass(forms, 1, source, tokens, "threshold of TopK", count_digits, &s, env, err));
-    *theta = float_of(s.high << 16 | (uint32_t)find_digit(s.counts, wanted, &s.above));
+    SAE_TRY(sae_find_threshold_shift(form, source, tokens, wanted, &found, env, err));
+    *theta = sae_threshold_shifted(0, found.shift);
 done:
-    sae_free(s.counts);
     sae_model_free(form);
     return status;
 }

@@ -9,8 +9,7 @@
 
 enum { END_ROWS = 4096, BLOCK = 256 };
 
-/* in [n_A + n_B] = the latents after `operations` of `order`; returns how many. */
-static int64_t members_after(const sae_stitch *s, sae_stitch_order order, int64_t operations, unsigned char *in)
+int64_t sae_stitch_members(const sae_stitch *s, sae_stitch_order order, int64_t operations, unsigned char *in)
 {
     const sae_stitch_graph *g = &s->inside->graph;
     int64_t count = s->n_small;
@@ -22,6 +21,15 @@ static int64_t members_after(const sae_stitch *s, sae_stitch_order order, int64_
         count += o->n_large - o->n_small;
     }
     return count;
+}
+
+void sae_stitch_bias(const sae_stitch *s, int64_t removed, float *b)
+{
+    const float *b_small = sae_model_get_weights(s->inside->small).b_dec;
+    const float *b_large = sae_model_get_weights(s->inside->large).b_dec;
+    double share = (double)removed / (double)s->n_small;
+    for (int64_t j = 0; j < s->d; j++)
+        b[j] = (float)((double)b_small[j] + share * ((double)b_large[j] - (double)b_small[j]));
 }
 
 static void copy_latents(const sae_stitch *s, const unsigned char *in, float *W_enc, float *W_dec, float *b_enc,
@@ -45,7 +53,7 @@ static sae_stitch_entry entry_of(const sae_stitch *s, sae_stitch_order order, in
 {
     const sae_quadratic *form = &s->inside->rows.form;
     sae_quadratic_sums sums = sae_quadratic_of(form, in);
-    sae_stitch_entry entry = {.operations = operations, .inserted = sums.inserted, .removed = sums.removed};
+    sae_stitch_entry entry = {.operations = operations, .inserted = sums.inserted, .removed = sums.removed, .ce = NAN};
     if (operations > 0) entry.phase = s->inside->graph.operations[s->inside->orders[order][operations - 1]].phase;
     entry.quality.mse = sae_quadratic_mse(form, &sums);
     entry.quality.fvu = form->variance > 0 ? entry.quality.mse / form->variance : NAN;
@@ -64,7 +72,7 @@ sae_status sae_stitch_model(const sae_stitch *s, sae_stitch_order order, int64_t
                          (long long)s->operations, (long long)operations));
     in = sae_alloc((size_t)(s->n_small + s->n_large), 1);
     if (!in) SAE_TRY(sae_fail_memory(err, "a set of latents", (size_t)(s->n_small + s->n_large)));
-    int64_t n = members_after(s, order, operations, in);
+    int64_t n = sae_stitch_members(s, order, operations, in);
     sae_stitch_entry here = entry_of(s, order, operations, in);
     if (n == 0)
         SAE_TRY(sae_fail(err, SAE_E_VALUE, "after %lld operations no latent is left: there is no SAE to make",
@@ -77,11 +85,7 @@ sae_status sae_stitch_model(const sae_stitch *s, sae_stitch_order order, int64_t
     if (!W_enc || !W_dec || !b_enc || !threshold || !b_dec)
         SAE_TRY(sae_fail_memory(err, "a stitched SAE", (size_t)(n * s->d) * 2 * sizeof *W_enc));
     copy_latents(s, in, W_enc, W_dec, b_enc, threshold);
-    const float *b_small = sae_model_get_weights(s->inside->small).b_dec;
-    const float *b_large = sae_model_get_weights(s->inside->large).b_dec;
-    double share = (double)here.removed / (double)s->n_small;
-    for (int64_t j = 0; j < s->d; j++)
-        b_dec[j] = (float)((double)b_small[j] + share * ((double)b_large[j] - (double)b_small[j]));
+    sae_stitch_bias(s, here.removed, b_dec);
     sae_model_info info = *sae_model_get_info(s->inside->small);
     info.n = n;
     info.k = 0;

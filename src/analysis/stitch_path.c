@@ -205,6 +205,7 @@ static void add_entry(sae_stitch_path *path, const sae_quadratic *form, const sa
         .inserted = s->inserted,
         .removed = s->removed,
         .quality = {.mse = mse, .fvu = form->variance > 0 ? mse / form->variance : NAN, .l0 = s->l0},
+        .ce = NAN,
     };
 }
 

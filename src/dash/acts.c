@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "dash/latent.h"
 
-static sae_status append(sae_dash_acts *a, int64_t offset, float value, sae_error *err)
+sae_status sae_dash_acts_add(sae_dash_acts *a, int64_t offset, float value, sae_error *err)
 {
     if (a->used == a->room) {
         int64_t room = a->room ? 2 * a->room : 256;
@@ -39,12 +39,10 @@ sae_status sae_dash_acts_fill(sae_dash_acts *out, const sae_dash_examples *examp
     sae_status status = SAE_OK;
     out->used = 0;
     for (int i = 0; i < examples->count && status == SAE_OK; i++) {
-        int64_t peak = examples->picks[i].row, begin = w->text->context[peak];
-        int64_t end = sae_dash_context_end(w->text, peak), start = out->used;
-        if (begin < peak - SAE_DASH_REACH) begin = peak - SAE_DASH_REACH;
-        if (end > peak + SAE_DASH_REACH + 1) end = peak + SAE_DASH_REACH + 1;
+        int64_t peak = examples->picks[i].row, begin, end, start = out->used;
+        sae_dash_reach(w->text, peak, &begin, &end);
         for (int64_t e = first_from(w, f, begin); e < f->count && w->row_of[f->rows[e]] < end && status == SAE_OK; e++)
-            status = append(out, w->row_of[f->rows[e]] - peak, f->values[e], err);
+            status = sae_dash_acts_add(out, w->row_of[f->rows[e]] - peak, f->values[e], err);
         out->counts[i] = (uint16_t)(out->used - start);
     }
     return status;

@@ -23,6 +23,7 @@ static sae_status write_latent(const sae_dash_block *b, int64_t latent, const sa
 {
     const sae_dash_stats *s = &l->stats;
     const sae_dash_examples *top = &l->examples[SAE_EXAMPLES_TOP];
+    const sae_dash_links *own = &l->links[b->sae][SAE_DASH_BY_COSINE];
     const float *threshold = sae_model_get_weights(b->model).threshold;
     bool alive = l->n_active > 0;
     double norm, cosine;
@@ -42,9 +43,9 @@ static sae_status write_latent(const sae_dash_block *b, int64_t latent, const sa
         sae_cell_real(norm),
         sae_cell_real(cosine),
         threshold ? sae_cell_real((double)threshold[latent]) : sae_cell_null(),
-        sae_cell_null(),
+        own->count > 0 ? sae_cell_real(own->links[0].cosine) : sae_cell_null(),
         top->count > 0 ? sae_cell_int(b->where.text->tokens[top->picks[0].row]) : sae_cell_null(),
-        sae_cell_null(),
+        l->effects.count > 0 ? sae_cell_int(l->effects.boosted[0]) : sae_cell_null(),
         alive ? sae_cell_blob(s->spark, SAE_STORE_SPARK, 1) : sae_cell_null(),
     };
     return sae_store_put(writer, SAE_TABLE_LATENT, cells, COUNT(cells), err);
@@ -54,7 +55,8 @@ static sae_status write_detail(const sae_dash_block *b, int64_t latent, const sa
                                sae_store_writer *writer, sae_error *err)
 {
     const sae_dash_stats *s = &l->stats;
-    size_t alive = l->n_active > 0;
+    const sae_dash_effects *e = &l->effects;
+    size_t alive = l->n_active > 0, effects = (size_t)e->count, neurons = (size_t)l->neurons.count;
     sae_cell cells[] = {
         sae_cell_int(b->sae),
         sae_cell_int(latent),
@@ -64,17 +66,17 @@ static sae_status write_detail(const sae_dash_block *b, int64_t latent, const sa
         sae_cell_real(s->log_lo),
         sae_cell_real(s->log_hi),
         sae_cell_blob(s->log_hist, alive * SAE_DASH_LOG_BINS, sizeof *s->log_hist),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
+        effects ? sae_cell_real(e->std) : sae_cell_null(),
+        effects ? sae_cell_real(e->lo) : sae_cell_null(),
+        effects ? sae_cell_real(e->hi) : sae_cell_null(),
+        sae_cell_blob(e->hist, effects > 0 ? SAE_DASH_BINS : 0, sizeof *e->hist),
+        sae_cell_blob(e->boosted, effects, sizeof *e->boosted),
+        sae_cell_blob(e->boosted_by, effects, sizeof *e->boosted_by),
+        sae_cell_blob(e->suppressed, effects, sizeof *e->suppressed),
+        sae_cell_blob(e->suppressed_by, effects, sizeof *e->suppressed_by),
+        sae_cell_blob(l->neurons.neurons, neurons, sizeof *l->neurons.neurons),
+        sae_cell_blob(l->neurons.values, neurons, sizeof *l->neurons.values),
+        sae_cell_blob(l->neurons.shares, neurons, sizeof *l->neurons.shares),
     };
     return sae_store_put(writer, SAE_TABLE_DETAIL, cells, COUNT(cells), err);
 }
@@ -110,6 +112,42 @@ static sae_status write_examples(const sae_dash_block *b, int64_t latent, int ki
     return sae_store_put(writer, SAE_TABLE_EXAMPLE, cells, COUNT(cells), err);
 }
 
+/* What other SAEs' nearest latents do on the top examples. */
+static sae_status write_shared(const sae_dash_block *b, int64_t latent, const sae_dash_latent *l, size_t other,
+                               sae_store_writer *writer, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    const sae_dash_links *nearest = &l->links[other][SAE_DASH_BY_COSINE];
+    int texts = l->examples[SAE_EXAMPLES_TOP].count;
+    if (texts > SAE_DASH_SHARED_TEXTS) texts = SAE_DASH_SHARED_TEXTS;
+    for (int k = 0; texts > 0 && k < nearest->count && k < SAE_DASH_SHARED && status == SAE_OK; k++) {
+        const sae_dash_acts *a = &l->shared[other * SAE_DASH_SHARED + (size_t)k];
+        sae_cell cells[] = {
+            sae_cell_int(b->sae),
+            sae_cell_int(latent),
+            sae_cell_int((int64_t)other),
+            sae_cell_int(nearest->links[k].latent),
+            sae_cell_blob(a->counts, (size_t)texts, sizeof *a->counts),
+            sae_cell_blob(a->offsets, (size_t)a->used, sizeof *a->offsets),
+            sae_cell_blob(a->values, (size_t)a->used, sizeof *a->values),
+        };
+        status = sae_store_put(writer, SAE_TABLE_SHARED, cells, COUNT(cells), err);
+    }
+    return status;
+}
+
+static sae_status write_links(const sae_dash_block *b, int64_t latent, const sae_dash_latent *l,
+                              sae_store_writer *writer, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    size_t own = (size_t)b->sae;
+    for (size_t other = 0; other < b->linker->rows->n_models && status == SAE_OK; other++) {
+        status = sae_dash_links_write(b->linker, own, latent, other, l->links[other], writer, err);
+        if (status == SAE_OK && other != own) status = write_shared(b, latent, l, other, writer, err);
+    }
+    return status;
+}
+
 sae_status sae_dash_block_write(const sae_dash_block *b, sae_store_writer *writer, sae_error *err)
 {
     sae_status status = SAE_OK;
@@ -119,6 +157,7 @@ sae_status sae_dash_block_write(const sae_dash_block *b, sae_store_writer *write
         if (status == SAE_OK) status = write_detail(b, b->first + i, l, writer, err);
         for (int k = 0; k < SAE_EXAMPLE_KINDS && status == SAE_OK; k++)
             status = write_examples(b, b->first + i, k, &l->examples[k], &l->acts[k], writer, err);
+        if (status == SAE_OK) status = write_links(b, b->first + i, l, writer, err);
     }
     return status;
 }

@@ -1,9 +1,7 @@
 /* From SAEs and a text to a database: the order of the work. */
-#include "base/alloc.h"
 #include "base/error.h"
-#include "base/parallel.h"
-#include "base/rng.h"
 #include "dash/block.h"
+#include "dash/results.h"
 #include "dash/saes.h"
 #include "dash/text.h"
 
@@ -51,9 +49,23 @@ static sae_status check(const sae_dash_input *in, sae_error *err)
     return SAE_OK;
 }
 
-static sae_status write_meta(const sae_dash_input *in, const sae_dash_config *config, const sae_dash_text *text,
-                             int64_t tokens, sae_store_writer *writer, sae_error *err)
+/* Everything that is known when latents are written. */
+typedef struct build {
+    const sae_dash_input *in;
+    const sae_dash_config *config;
+    sae_dash_text text;
+    sae_dash_rows rows;
+    sae_dash_directions directions;
+    sae_dash_unembed unembed;
+    sae_store_writer *writer;
+    int64_t latents, done; /* of all SAEs */
+    const sae_env *env;
+} build;
+
+static sae_status write_meta(const build *b, sae_error *err)
 {
+    const sae_dash_input *in = b->in;
+    const sae_dash_text *text = &b->text;
     const sae_source_info *info = sae_source_get_info(in->source);
     char program[64];
     snprintf(program, sizeof program, "sae %s", sae_version());
@@ -67,7 +79,7 @@ static sae_status write_meta(const sae_dash_input *in, const sae_dash_config *co
         {"hook_name", sae_cell_text(info->meta.hook_name)},
         {"d", sae_cell_int(info->d)},
         {"rows", sae_cell_int(text->rows)},
-        {"tokens", sae_cell_int(tokens)},
+        {"tokens", sae_cell_int(b->rows.tokens)},
         {"excluded", sae_cell_int(info->excluded)},
         {"contexts", sae_cell_int(text->contexts)},
         {"documents", sae_cell_int(text->documents)},
@@ -76,85 +88,69 @@ static sae_status write_meta(const sae_dash_input *in, const sae_dash_config *co
         {"prepend_bos", sae_cell_int(info->meta.prepend_bos)},
         {"center_residual", sae_cell_int(info->meta.center_residual)},
         {"keep_first", sae_cell_int(in->keep_first)},
-        {"seed", sae_cell_int(config->seed)},
-        {"logit_space", sae_cell_text("")},
+        {"seed", sae_cell_int(b->config->seed)},
+        {"logit_space", sae_cell_text(b->unembed.space)},
     };
     sae_status status = SAE_OK;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs && status == SAE_OK; i++)
-        status = sae_store_put_meta(writer, pairs[i].key, pairs[i].value, err);
+        status = sae_store_put_meta(b->writer, pairs[i].key, pairs[i].value, err);
     return status;
 }
 
 /* ---- one SAE after the other ---------------------------------------------------------------------------------- */
 
-static sae_status block_make(sae_dash_block *b, const sae_dash_spool *spool, const sae_env *env, sae_error *err)
-{
-    int64_t most = 0;
-    for (int64_t i = 0; i < spool->n; i++)
-        if (spool->counts[i] > most) most = spool->counts[i];
-    b->threads = sae_threads(env);
-    b->scratch = sae_calloc((size_t)b->threads, sizeof *b->scratch);
-    b->latents = sae_calloc(SAE_DASH_BLOCK, sizeof *b->latents);
-    if (!b->scratch || !b->latents) return sae_fail_memory(err, "a block of latents", sizeof *b->latents);
-    sae_status status = SAE_OK;
-    for (int t = 0; t < b->threads && status == SAE_OK; t++) status = sae_dash_scratch_new(&b->scratch[t], most, err);
-    return status;
-}
-
 /* The latents of one range of columns. */
-static sae_status write_range(sae_dash_block *b, int64_t end, int64_t done, int64_t total, sae_store_writer *writer,
-                              const sae_env *env, sae_error *err)
+static sae_status write_range(const build *b, sae_dash_block *block, int64_t end, sae_error *err)
 {
     sae_status status = SAE_OK;
-    for (int64_t first = b->columns->first; first < end; first += SAE_DASH_BLOCK) {
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was written"));
-        b->first = first;
-        b->count = end - first < SAE_DASH_BLOCK ? end - first : SAE_DASH_BLOCK;
-        SAE_TRY(sae_dash_block_run(b, err));
-        SAE_TRY(sae_dash_block_write(b, writer, err));
-        sae_report_progress(env, "writing", "latents", (double)(done + first + b->count), (double)total, NULL);
+    for (int64_t first = block->columns->first; first < end; first += SAE_DASH_BLOCK) {
+        if (sae_should_stop(b->env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was written"));
+        block->first = first;
+        block->count = end - first < SAE_DASH_BLOCK ? end - first : SAE_DASH_BLOCK;
+        SAE_TRY(sae_dash_block_run(block, err));
+        SAE_TRY(sae_dash_block_write(block, b->writer, err));
+        sae_report_progress(b->env, "looking at latents", "latents", (double)(b->done + first + block->count),
+                            (double)b->latents, NULL);
     }
 done:
     return status;
 }
 
-static sae_status write_sae(const sae_dash_input *in, const sae_dash_config *config, size_t sae,
-                            const sae_dash_rows *rows, const sae_dash_text *text, int64_t done, int64_t total,
-                            sae_store_writer *writer, const sae_env *env, sae_error *err)
+static sae_status write_sae(build *b, size_t sae, sae_error *err)
 {
     sae_status status;
     sae_dash_columns columns = {0};
-    const sae_dash_spool *spool = &rows->spools[sae];
-    sae_dash_block b = {.sae = (int64_t)sae,
-                        .model = in->models[sae],
-                        .where = {text, rows->row_of, config->seed},
-                        .columns = &columns};
-    SAE_TRY(block_make(&b, spool, env, err));
+    const sae_dash_spool *spool = &b->rows.spools[sae];
+    sae_dash_linker linker = {&b->rows, &b->directions};
+    sae_dash_block block = {.sae = (int64_t)sae,
+                            .model = b->in->models[sae],
+                            .where = {&b->text, b->rows.row_of, b->config->seed},
+                            .columns = &columns,
+                            .linker = &linker,
+                            .unembed = &b->unembed};
+    SAE_TRY(sae_dash_block_make(&block, b->env, err));
     for (int64_t first = 0, count; first < spool->n; first += count) {
-        count = sae_dash_columns_fit(spool, first, config->memory);
-        SAE_TRY(sae_dash_columns_read(&columns, spool, first, count, env, err));
-        SAE_TRY(write_range(&b, first + count, done, total, writer, env, err));
+        count = sae_dash_columns_fit(spool, first, b->config->memory);
+        SAE_TRY(sae_dash_columns_read(&columns, spool, first, count, b->env, err));
+        SAE_TRY(write_range(b, &block, first + count, err));
         sae_dash_columns_clear(&columns);
     }
+    b->done += spool->n;
 done:
     sae_dash_columns_clear(&columns);
-    sae_dash_block_clear(&b);
+    sae_dash_block_clear(&block);
     return status;
 }
 
-static sae_status write_all(const sae_dash_input *in, const sae_dash_config *config, const sae_dash_rows *rows,
-                            const sae_dash_text *text, sae_store_writer *writer, const sae_env *env, sae_error *err)
+static sae_status write_all(build *b, sae_error *err)
 {
     sae_status status;
-    int64_t total = 0, done = 0;
-    for (size_t i = 0; i < in->n_models; i++) total += rows->spools[i].n;
-    SAE_TRY(write_meta(in, config, text, rows->tokens, writer, err));
-    SAE_TRY(sae_dash_text_write(text, in->tokenizer, writer, err));
-    SAE_TRY(sae_dash_saes_write(in, rows, writer, env, err));
-    for (size_t i = 0; i < in->n_models; i++) {
-        SAE_TRY(write_sae(in, config, i, rows, text, done, total, writer, env, err));
-        done += rows->spools[i].n;
-    }
+    for (size_t i = 0; i < b->in->n_models; i++) b->latents += b->rows.spools[i].n;
+    SAE_TRY(write_meta(b, err));
+    SAE_TRY(sae_dash_text_write(&b->text, b->in->tokenizer, b->writer, err));
+    SAE_TRY(sae_dash_saes_write(b->in, &b->rows, b->writer, b->env, err));
+    SAE_TRY(sae_dash_results_write(b->in, b->writer, err));
+    for (size_t i = 0; i < b->in->n_models; i++) SAE_TRY(write_sae(b, i, err));
 done:
     return status;
 }
@@ -163,19 +159,21 @@ sae_status sae_dash_build(const sae_dash_input *in, const sae_dash_config *confi
                           sae_error *err)
 {
     sae_status status;
-    sae_store_writer *writer = NULL;
-    sae_dash_text text = {0};
-    sae_dash_rows rows = {0};
+    build b = {.in = in, .config = config, .env = env};
     SAE_TRY(check(in, err));
-    SAE_TRY(sae_store_writer_open(&writer, path, config->force, err));
-    SAE_TRY(sae_dash_text_read(&text, in, err));
-    SAE_TRY(sae_dash_collect(&rows, in, config, path, env, err));
-    SAE_TRY(write_all(in, config, &rows, &text, writer, env, err));
-    status = sae_store_writer_finish(writer, err);
-    writer = NULL;
+    SAE_TRY(sae_store_writer_open(&b.writer, path, config->force, err));
+    SAE_TRY(sae_dash_unembed_open(&b.unembed, in, err));
+    SAE_TRY(sae_dash_text_read(&b.text, in, err));
+    SAE_TRY(sae_dash_collect(&b.rows, in, config, path, env, err));
+    SAE_TRY(sae_dash_directions_make(&b.directions, in->models, in->n_models, env, err));
+    SAE_TRY(write_all(&b, err));
+    status = sae_store_writer_finish(b.writer, err);
+    b.writer = NULL;
 done:
-    sae_store_writer_abort(writer);
-    sae_dash_rows_clear(&rows);
-    sae_dash_text_clear(&text);
+    sae_store_writer_abort(b.writer);
+    sae_dash_directions_clear(&b.directions);
+    sae_dash_rows_clear(&b.rows);
+    sae_dash_text_clear(&b.text);
+    sae_dash_unembed_clear(&b.unembed);
     return status;
 }

@@ -101,6 +101,8 @@ typedef struct sae_dash_acts {
 /* Fills in the activations within SAE_DASH_REACH tokens of each pick, in its context. */
 sae_status sae_dash_acts_fill(sae_dash_acts *out, const sae_dash_examples *examples, const sae_dash_where *where,
                               const sae_dash_firings *firings, sae_error *err);
+/* Appends one activation. */
+sae_status sae_dash_acts_add(sae_dash_acts *acts, int64_t offset, float value, sae_error *err);
 void sae_dash_acts_clear(sae_dash_acts *acts);
 
 #endif

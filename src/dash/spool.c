@@ -31,9 +31,11 @@ sae_status sae_dash_spool_open(sae_dash_spool *out, int64_t n, int64_t rows, con
     *out = (sae_dash_spool){.n = n, .row_room = rows, .fd = -1};
     out->offsets = sae_alloc((size_t)rows + 1, sizeof *out->offsets);
     out->counts = sae_calloc((size_t)n, sizeof *out->counts);
+    out->sums = sae_calloc((size_t)n, sizeof *out->sums);
+    out->squares = sae_calloc((size_t)n, sizeof *out->squares);
     out->buffer = sae_alloc((size_t)BUFFER, sizeof *out->buffer);
     out->path = sae_strdup(path);
-    if (!out->offsets || !out->counts || !out->buffer || !out->path)
+    if (!out->offsets || !out->counts || !out->sums || !out->squares || !out->buffer || !out->path)
         return sae_fail_memory(err, "offsets of rows", (size_t)rows * sizeof *out->offsets);
     out->offsets[0] = 0;
     out->fd = nameless_file(path);
@@ -64,7 +66,10 @@ sae_status sae_dash_spool_add(sae_dash_spool *s, const sae_codes *codes, sae_err
             sae_status status = flush(s, err);
             if (status != SAE_OK) return status;
         }
+        double value = (double)codes->values[e];
         s->counts[codes->latents[e]]++;
+        s->sums[codes->latents[e]] += value;
+        s->squares[codes->latents[e]] += value * value;
         s->buffer[s->buffered++] = (sae_dash_code){codes->latents[e], codes->values[e]};
     }
     s->rows += codes->rows;
@@ -96,6 +101,8 @@ void sae_dash_spool_clear(sae_dash_spool *s)
     if (s->path && s->fd >= 0) close(s->fd);
     sae_free(s->offsets);
     sae_free(s->counts);
+    sae_free(s->sums);
+    sae_free(s->squares);
     sae_free(s->buffer);
     sae_free(s->path);
     *s = (sae_dash_spool){0};

@@ -13,6 +13,7 @@ typedef struct sae_dash_spool {
     int64_t n, rows, codes, row_room;
     int64_t *offsets;          /* [rows + 1] */
     int64_t *counts;           /* [n] rows on which each latent fired */
+    double *sums, *squares;    /* [n] of its activations */
     const sae_dash_code *data; /* [codes] mapped by sae_dash_spool_close_writing */
     int fd;
     char *path; /* for messages: the database's */

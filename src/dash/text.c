@@ -52,6 +52,14 @@ int64_t sae_dash_context_end(const sae_dash_text *t, int64_t row)
     return lo + 1;
 }
 
+void sae_dash_reach(const sae_dash_text *t, int64_t row, int64_t *begin, int64_t *end)
+{
+    *begin = t->context[row];
+    *end = sae_dash_context_end(t, row);
+    if (*begin < row - SAE_DASH_REACH) *begin = row - SAE_DASH_REACH;
+    if (*end > row + SAE_DASH_REACH + 1) *end = row + SAE_DASH_REACH + 1;
+}
+
 sae_status sae_dash_text_read(sae_dash_text *out, const sae_dash_input *input, sae_error *err)
 {
     sae_status status = SAE_OK;

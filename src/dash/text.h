@@ -37,5 +37,7 @@ static inline bool sae_dash_same_text(const sae_dash_text *t, int64_t a, int64_t
 
 /* The end (exclusive) of the context of a row. */
 int64_t sae_dash_context_end(const sae_dash_text *text, int64_t row);
+/* The rows begin … end − 1 of its context within SAE_DASH_REACH of a row. */
+void sae_dash_reach(const sae_dash_text *text, int64_t row, int64_t *begin, int64_t *end);
 
 #endif

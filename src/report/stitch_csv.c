@@ -70,7 +70,7 @@ sae_status sae_stitch_write_path(const sae_stitch *s, const char *path, sae_erro
     sae_draft draft;
     sae_status status = sae_draft_open(&draft, "a table of states", err);
     if (status != SAE_OK) return status;
-    fprintf(draft.stream, "order,operations,phase,inserted,removed,mse,fvu,l0\n");
+    fprintf(draft.stream, "order,operations,phase,inserted,removed,mse,fvu,l0,ce\n");
     for (int o = 0; o < SAE_STITCH_ORDERS; o++)
         for (int64_t i = 0; i < s->paths[o].n_entries; i++) {
             const sae_stitch_entry *e = &s->paths[o].entries[i];
@@ -80,6 +80,7 @@ sae_status sae_stitch_write_path(const sae_stitch *s, const char *path, sae_erro
             field(draft.stream, e->quality.mse);
             field(draft.stream, e->quality.fvu);
             field(draft.stream, e->quality.l0);
+            field(draft.stream, e->ce);
             fputc('\n', draft.stream);
         }
     return sae_draft_save(&draft, path, err);

@@ -6,7 +6,7 @@
 
 const char *sae_store_result_kind_name(sae_store_result_kind kind)
 {
-    static const char *const names[SAE_RESULT_KINDS] = {"compare", "stitch", "meta"};
+    static const char *const names[SAE_RESULT_KINDS] = {"compare", "stitch", "meta", "family"};
     return (unsigned)kind < SAE_RESULT_KINDS ? names[kind] : "?";
 }
 

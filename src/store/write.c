@@ -14,7 +14,7 @@
 /* Large pages: rows of a few kilobytes lie in one page, several to a page. No journal: the file is new, and thrown away
  * when anything fails. */
 #define PRAGMAS                                                                                                        \
-    "PRAGMA page_size=16384; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; "         \
+    "PRAGMA page_size=32768; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; "         \
     "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384"
 
 struct sae_store_writer {

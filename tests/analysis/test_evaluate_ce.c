@@ -1,66 +1,7 @@
 /* Cross-entropy with an SAE spliced into the demo model: SAEs whose effect is known. */
-#include "io/temp.h"
+#include "analysis/splicing.h"
 
 #include <sae/analysis.h>
-#include <sae/lm.h>
-
-#include <math.h>
-
-enum { CTX = 24, COUNT = 5 };
-
-static const char TEXT[] =
-    "The river rose in the night, and in the morning the bridge was gone. Men came from the town with ropes and long "
-    "poles, but the water was too fast for them. They stood on the bank and spoke of the old bridge, and of the year "
-    "when the mill was carried away. In the afternoon the rain stopped. A boy counted the logs that went by, and when "
-    "he "
-    "came to two hundred he went home, because his mother had called him for the third time, and because he was cold. "
-    "The next day there was a ferry, and the day after that a letter from the city which said that nothing could be "
-    "done.";
-
-typedef struct bench {
-    sae_lm *lm;
-    sae_contexts contexts;
-    sae_hook hook;
-    sae_source_config rows;
-    double *x_mean;
-    int64_t d;
-} bench;
-
-static int setup(void **state)
-{
-    sae_error err;
-    bench *b = calloc(1, sizeof *b);
-    sae_tokenizer *tokenizer = NULL;
-    int32_t *ids = NULL;
-    int64_t count = 0, capacity = 0;
-    assert_ok(sae_lm_open(&b->lm, SAE_SOURCE_DIR "/demo/model", NULL, &err));
-    assert_ok(sae_tokenizer_open(&tokenizer, SAE_SOURCE_DIR "/demo/model", &err));
-    assert_ok(sae_tokenizer_encode(tokenizer, TEXT, strlen(TEXT), false, &ids, &count, &capacity, &err));
-    sae_tokenizer_close(tokenizer);
-    assert_true(count >= CTX * COUNT);
-    b->contexts = (sae_contexts){.count = COUNT, .ctx = CTX, .tokens = ids};
-    b->rows = sae_source_config_default();
-    assert_ok(sae_hook_parse(&b->hook, b->lm, "blocks.4.hook_resid_pre", &err));
-    b->d = sae_hook_width(b->lm, b->hook);
-    b->x_mean = calloc((size_t)b->d, sizeof *b->x_mean);
-    float *x = malloc((size_t)(COUNT * CTX * b->d) * sizeof *x);
-    assert_ok(sae_lm_hooks(b->lm, ids, COUNT, CTX, &b->hook, 1, false, &x, NULL, &err));
-    for (int64_t r = 0; r < COUNT * CTX; r++)
-        for (int64_t j = 0; r % CTX && j < b->d; j++) b->x_mean[j] += (double)x[r * b->d + j] / (COUNT * (CTX - 1));
-    free(x);
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bench *b = *state;
-    sae_lm_close(b->lm);
-    free(b->contexts.tokens);
-    free(b->x_mean);
-    free(b);
-    return 0;
-}
 
 /* x̂ = x, as max(x − c, 0) and max(c − x, 0). */
 static sae_model *identity(int64_t d, sae_input_norm norm)
@@ -95,7 +36,7 @@ static sae_model *constant(int64_t d, const double *b_dec)
     return model;
 }
 
-static sae_eval_ce evaluate(const bench *b, sae_model *model, bool centred, const sae_env *env)
+static sae_eval_ce evaluate(const splicing *b, sae_model *model, bool centred, const sae_env *env)
 {
     sae_error err;
     sae_eval_ce ce;
@@ -108,7 +49,7 @@ static sae_eval_ce evaluate(const bench *b, sae_model *model, bool centred, cons
 /* Nothing is lost by an SAE that reconstructs everything. */
 static void perfect(void **state)
 {
-    const bench *b = *state;
+    const splicing *b = *state;
     const sae_input_norm norms[] = {SAE_INPUT_PLAIN, SAE_INPUT_TOKEN};
     for (int i = 0; i < 4; i++) {
         sae_eval_ce ce = evaluate(b, identity(b->d, norms[i % 2]), i / 2, NULL);
@@ -126,7 +67,7 @@ static void perfect(void **state)
 /* An SAE that says 0, or the mean, is that ablation: the same bits, nothing recovered. */
 static void ablations(void **state)
 {
-    const bench *b = *state;
+    const splicing *b = *state;
     sae_eval_ce zero = evaluate(b, constant(b->d, NULL), false, NULL),
                 mean = evaluate(b, constant(b->d, b->x_mean), false, NULL);
     assert_true(zero.spliced == zero.zero && zero.recovered == 0);
@@ -138,7 +79,7 @@ static void ablations(void **state)
 
 static void threads_do_not_matter(void **state)
 {
-    const bench *b = *state;
+    const splicing *b = *state;
     sae_eval_ce one = evaluate(b, constant(b->d, b->x_mean), true, &(sae_env){.threads = 1});
     sae_eval_ce three = evaluate(b, constant(b->d, b->x_mean), true, &(sae_env){.threads = 3});
     assert_memory_equal(&one, &three, sizeof one);
@@ -148,7 +89,7 @@ static void threads_do_not_matter(void **state)
 static void together(void **state)
 {
     sae_error err;
-    const bench *b = *state;
+    const splicing *b = *state;
     for (int centred = 0; centred < 2; centred++) {
         sae_model *models[] = {identity(b->d, SAE_INPUT_TOKEN), constant(b->d, NULL), constant(b->d, b->x_mean)};
         sae_eval_ce all[3];
@@ -164,7 +105,7 @@ static void together(void **state)
 /* Excluded positions keep their activation and their predictions are not counted. */
 static void exclusions(void **state)
 {
-    bench b = **(bench **)state;
+    splicing b = **(splicing **)state;
     const int32_t excluded[2] = {b.contexts.tokens[3], b.contexts.tokens[CTX + 7]};
     int64_t expected = 0;
     for (int64_t r = 0; r < COUNT * CTX; r++) {
@@ -182,7 +123,7 @@ static void exclusions(void **state)
 static void refused(void **state)
 {
     sae_error err;
-    bench b = **(bench **)state;
+    splicing b = **(splicing **)state;
     sae_eval_ce ce;
     sae_model *narrow = constant(b.d - 1, NULL), *model = constant(b.d, NULL);
     assert_int_equal(sae_evaluate_ce((const sae_model *const *)&narrow, 1, b.lm, &b.contexts, b.hook, false, &b.rows,
@@ -210,5 +151,5 @@ int main(void)
         cmocka_unit_test(perfect),  cmocka_unit_test(ablations),  cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(together), cmocka_unit_test(exclusions), cmocka_unit_test(refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, splicing_setup, splicing_teardown);
 }

@@ -64,6 +64,28 @@ works "$sae" stitch $small $large --acts acts --every 10 --max-tokens 1k --json
 equals "tokens" "$(value tokens)" 1000
 equals "operations of the second entry" "$(value path.1.operations)" 10
 
+# ---- cross-entropy ---------------------------------------------------------------------------------------
+works "$sae" eval $small $large --acts acts --model "$model" --text text.txt --text-tokens 1k --json
+clean=$(value saes.0.ce.clean) of_small=$(value saes.0.ce.spliced) of_large=$(value saes.1.ce.spliced)
+works "$sae" stitch $small $large --acts acts --every 5 --model "$model" --text text.txt --text-tokens 1k --ce-points 4 \
+    --out losses --json
+has_keys ce.clean ce.zero ce.small ce.large ce.tokens ce.points
+near "cross-entropy of the clean run" "$(value ce.clean)" "$clean"
+near "cross-entropy with the small SAE" "$(value ce.small)" "$of_small"
+near "cross-entropy with the large SAE" "$(value ce.large)" "$of_large"
+near "cross-entropy at the path's start" "$(value path.0.ce)" "$of_small"
+near "cross-entropy at the random path's start" "$(value path_random.0.ce)" "$of_small"
+equals "states measured" "$(value ce.points)" 4
+equals "not measured" "$(value path.1.ce)" null
+equals "lines with a cross-entropy" "$(cut -d, -f9 losses/path.csv | grep -c '^[0-9]')" 8
+works "$sae" stitch $small $large --acts acts --model "$model" --text text.txt --text-tokens 1k --ce-points 3
+matches out.txt '^Cross-entropy along the way, in cosine order and at random'
+equals "states in the table" "$(grep -A 3 'CE  random: MSE' out.txt | grep -c '^  [0-9]')" 3
+matches out.txt 'costs the language model [0-9.]+ nats each'
+rejects 2 '\-\-model and --text go together' "$sae" stitch $small $large --acts acts --model "$model" --out none
+rejects 2 'ce-points is "?1"?' "$sae" stitch $small $large --acts acts --ce-points 1 --out none
+rejects 1 'nowhere' "$sae" stitch $small $large --acts acts --model nowhere --text text.txt --out none
+
 # ---- kinds and bad input ---------------------------------------------------------------------------------
 works "$sae" stitch topk $large --acts acts --json
 near "L0 of TopK through its threshold" "$(value base.l0)" 4

@@ -62,12 +62,15 @@ static void tables(void **state)
     assert_ok(sae_stitch_write_components(s, path, &err));
     text = table(path, "component,small,large,max_cos,delta_mse,small_ids,large_ids\n", s->n_swap + s->n_remove);
     free(text);
+    s->paths[SAE_STITCH_DELTA].entries[0].ce = 2.5; /* measured there, unknown elsewhere */
     assert_ok(sae_stitch_write_path(s, path, &err));
-    text = table(path, "order,operations,phase,inserted,removed,mse,fvu,l0\n", 4 * (s->operations + 1));
+    text = table(path, "order,operations,phase,inserted,removed,mse,fvu,l0,ce\n", 4 * (s->operations + 1));
     for (int o = 0; o < SAE_STITCH_ORDERS; o++) {
         char start[64];
         snprintf(start, sizeof start, "\n%s,0,start,0,0,", sae_stitch_order_name((sae_stitch_order)o));
         assert_contains(text, start);
+        const char *end = strchr(strstr(text, start) + 1, '\n');
+        assert_true(o == SAE_STITCH_DELTA ? strncmp(end - 4, ",2.5", 4) == 0 : end[-1] == ',');
     }
     free(text);
     sae_stitch_free(s);
