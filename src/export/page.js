@@ -15,7 +15,8 @@
     if (text !== undefined) e.textContent = text;
     return e;
   };
-  const number = (v, digits = 3) => v === null ? "–" : Number(v).toPrecision(digits).replace(/\.?0+($|e)/, "$1");
+  const number = (v, digits = 3) => v === null ? "–" : String(Number(Number(v).toPrecision(digits)));
+  const fixed = v => v === null ? "–" : v.toFixed(3);
   const count = v => v.toLocaleString("en-US");
   const word = id => { const w = data.words[id]; return Array.isArray(w) ? w[0] : w; };
   const shown = id => word(id).replace(/\n/g, "⏎");
@@ -52,7 +53,7 @@
   const links = (name, rows) => node("div", {}, node("h2", {}, name), node("table", {}, ...rows.map(([s, i, cosine, pearson]) => {
     const there = data.latents.find(f => f.s === s && f.i === i);
     const label = data.saes[s].name + " " + i;
-    return node("tr", {}, node("td", {}, there ? node("a", { href: key(there) }, label) : label), node("td", { class: "n" }, "cos " + number(cosine)), node("td", { class: "n" }, "r " + number(pearson)));
+    return node("tr", {}, node("td", {}, there ? node("a", { href: key(there) }, label) : label), node("td", { class: "n" }, "cos " + fixed(cosine)), node("td", { class: "n" }, "r " + fixed(pearson)));
   })));
 
   const kinds = { top: "Most active texts", interval: "Activations from", random: "Random firings", near_miss: "Near misses: largest pre-activations that did not fire" };
@@ -70,14 +71,16 @@
     const facts = { "fires on": f.dead ? "0 tokens" : `${count(f.n)} tokens (${number(100 * f.n / data.tokens)}%)`, maximum: number(f.max), mean: number(f.mean), median: number(f.p50), "99th percentile": number(f.p99) };
     parts.push(node("dl", {}, ...Object.entries(facts).map(([k, v]) => node("div", {}, node("dt", {}, k), node("dd", {}, v)))));
     const strip = node("div", { class: "row" });
-    if (f.h.length) strip.append(node("div", {}, node("h2", {}, "Activations", node("span", {}, " height: square root of the count")), bars(f.h, 0, f.max, "Histogram of activations", "b")));
-    if (f.e.length) strip.append(node("div", {}, node("h2", {}, "Effect on all output tokens"), bars(f.e[2], f.e[0], f.e[1], "Histogram of effects on output tokens", "ef")));
+    const plots = node("div", { class: "w" });
+    if (f.h.length) plots.append(node("h2", {}, "Activations", node("span", {}, " square root of the count")), bars(f.h, 0, f.max, "Histogram of activations", "b"));
+    if (f.e.length) plots.append(node("h2", {}, "Effect on all output tokens"), bars(f.e[2], f.e[0], f.e[1], "Histogram of effects on output tokens", "ef"));
+    strip.append(plots);
     if (f.up.length) strip.append(effects(f.up, "up", "Boosts"), effects(f.dn, "dn", "Suppresses"));
     parts.push(strip);
     const side = node("div", { class: "row" });
     if (f.nb.length) side.append(links("Nearest latents of this SAE", f.nb));
     if (f.mt.length) side.append(links("Nearest in the other SAEs", f.mt));
-    parts.push(side, ...f.g.flatMap(g => group(g, f)));
+    parts.push(...f.g.flatMap(g => group(g, f)), side);
     parts.push(node("footer", {}, `${data.program}, database ${data.build}. "Fires" means a positive activation in the SAE's inference form.`));
     main.replaceChildren(...parts);
     document.title = `Latent ${f.i} of ${s.name}`;
@@ -87,11 +90,12 @@
     window.scrollTo(0, 0);
   };
 
+  const several = new Set(data.latents.map(f => f.s)).size > 1;
   let visible = data.latents;
   const fill = () => {
     const wanted = find.value.trim().toLowerCase();
     visible = data.latents.filter(f => !wanted || String(f.i) === wanted || (f.w !== null && word(f.w).toLowerCase().includes(wanted)) || data.saes[f.s].name.toLowerCase().includes(wanted));
-    list.replaceChildren(...visible.map(f => node("li", {}, node("a", { href: key(f) }, (data.saes.length > 1 ? data.saes[f.s].name + " " : "") + f.i, node("small", {}, f.w === null ? "dead" : node("bdi", {}, shown(f.w)))))));
+    list.replaceChildren(...visible.map(f => node("li", {}, node("a", { href: key(f) }, (several ? data.saes[f.s].name + " " : "") + f.i, node("small", {}, f.w === null ? "dead" : node("bdi", {}, shown(f.w)))))));
   };
   const route = () => show(data.latents.find(f => key(f) === decodeURIComponent(location.hash)) || data.latents[0]);
   const step = by => {
