@@ -13,7 +13,7 @@ endif
 # The jobs of CMake's own make are not this make's.
 CMAKE_BUILD = MAKEFLAGS=--no-print-directory cmake --build $(1) --parallel $(JOBS)
 
-.PHONY: all help deps test demo bench bench-peers bench-quality install asan format clean
+.PHONY: all help deps test test-browser demo experiments bench bench-peers bench-quality install asan format clean
 
 all:
 	@scripts/deps.sh build
@@ -24,7 +24,9 @@ help:
 	@echo "make               build build/sae and the library"
 	@echo "make deps          install what building, testing and the demo need (apt)"
 	@echo "make test          build and run the tests"
+	@echo "make test-browser  open the pages that sae writes in Chromium (needs node and npm)"
 	@echo "make demo          text to compared SAEs in a few minutes; TEXT=FILE uses your text"
+	@echo "make experiments   the paper's experiments on the demo's model; writes docs/results.md; on your GPT-2: MODEL=DIR TEXT=FILE"
 	@echo "make bench         measure speed on this machine; writes build/bench.json, bench-end-to-end.json"
 	@echo "make bench-peers   the same step in PyTorch and other packages (makes a Python environment)"
 	@echo "make bench-quality FVU of trained SAEs beside plain PyTorch's, on the demo's activations (minutes)"
@@ -32,7 +34,7 @@ help:
 	@echo "make asan          the tests with address and undefined-behaviour sanitizers"
 	@echo "make format        clang-format-14 over the sources"
 	@echo "make clean         remove the build folders"
-	@echo "Variables: BUILD, JOBS, CC, CMAKE_FLAGS, PREFIX, DESTDIR, TEXT"
+	@echo "Variables: BUILD, JOBS, CC, CMAKE_FLAGS, PREFIX, DESTDIR, TEXT, MODEL, HELD_OUT_TEXT, EXPERIMENTS (options of experiments/run.py)"
 
 deps:
 	@scripts/deps.sh build test demo
@@ -43,6 +45,10 @@ test:
 	@$(call CMAKE_BUILD,$(BUILD))
 	@ctest --test-dir $(BUILD) --label-exclude slow --output-on-failure --parallel $(JOBS)
 
+test-browser: all
+	@scripts/deps.sh browser
+	@tests/browser/run.sh $(BUILD)
+
 demo: all
 	@[ -n "$(TEXT)" ] || scripts/deps.sh demo
 	@TEXT="$(TEXT)" SAE=$(BUILD)/sae OUT=$(BUILD)/demo demo/run.sh
@@ -50,6 +56,9 @@ demo: all
 $(BUILD)/demo/held-out.txt:
 	@scripts/deps.sh demo
 	@demo/text.sh $(BUILD)/demo
+
+experiments: all
+	@MODEL="$(MODEL)" TEXT="$(TEXT)" HELD_OUT_TEXT="$(HELD_OUT_TEXT)" experiments/run.sh $(BUILD)/sae $(BUILD)/experiments $(EXPERIMENTS)
 
 bench: all $(BUILD)/demo/held-out.txt
 	@$(BUILD)/sae bench --model demo/model --text $(BUILD)/demo/text.txt --split %%%% --json >$(BUILD)/bench.json.part

@@ -132,15 +132,20 @@ static void print_novel(const sae_comparison *c, FILE *out)
 {
     const sae_novel_mean *m = &c->novel_mean;
     if (c->novel == 0) {
-        fprintf(out, "\nNo latent of the large SAE is novel: each has one of cosine %g or more in the small one.\n",
-                c->threshold);
+        fprintf(out, "\nNo latent of the large SAE is novel: each has one of cosine %g or more.\n", c->threshold);
+        return;
+    }
+    if (m->n == 0) {
+        fprintf(out,
+                "\nNovel latents: of none there is a mean error. All %lld are active or inactive on fewer\n"
+                "than %lld tokens; %lld never fired.\n",
+                (long long)c->novel, (long long)c->min_active, (long long)m->never_fired);
         return;
     }
     fprintf(out,
             "\nNovel latents: error where they are inactive and where active, mean over %lld\n"
             "  (%lld left out: active or inactive on fewer than %lld tokens; %lld never fired)\n",
             (long long)m->n, (long long)m->left_out, (long long)c->min_active, (long long)m->never_fired);
-    if (m->n == 0) return;
     fputc('\n', out);
     print_splits(&m->large, &m->small, c->d, out);
     fprintf(out,

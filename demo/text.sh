@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Writes the demo's text: WordNet glosses, the King James Bible and fortunes from Debian's packages, mixed.
-# Usage: demo/text.sh DIR   makes DIR/text.txt (to train on) and DIR/held-out.txt (to evaluate on)
+# Usage: demo/text.sh DIR [BYTES [HELD_OUT_BYTES]]   makes DIR/text.txt (to train on) and DIR/held-out.txt (to
+# evaluate on); there are about 19 million bytes in all
 #
 # Documents are separated by lines "%%%%". Their order is a hash of their content, so that it is the same on every
 # machine with the same packages, and every part of the text is a mixture.
 set -euo pipefail
 export LC_ALL=C
 
-out=${1:?usage: demo/text.sh DIR}
-train_bytes=6000000 # about 1.5 million tokens: more than the demo reads
-held_out_bytes=600000
+out=${1:?usage: demo/text.sh DIR [BYTES [HELD_OUT_BYTES]]}
+train_bytes=${2:-6000000} # of the default about 1.5 million tokens: more than the demo reads
+held_out_bytes=${3:-600000}
 
 # One document per line: \r stands for its line ends, which none of the texts contains.
 wordnet() {

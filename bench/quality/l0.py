@@ -18,11 +18,11 @@ import statistics
 import subprocess
 import sys
 
-import numpy as np
+import synthetic
 
 L0_LIMIT, JUMP_LIMIT, RELU_LIMIT = 0.03, 0.01, 0.02
 SWEEP = (0.85, 1.18)  # lambdas of the fixed frontier, times those found
-SYNTHETIC = {"directions": 512, "d": 128, "rows": 400_000, "on": 8, "noise": 0.05}
+SYNTHETIC_ROWS = 400_000
 
 
 def arguments():
@@ -123,21 +123,6 @@ def on_activations(args, checks, width):
     check_frontier(checks, f"n = {width} relu", mean_points(by_arch["relu"], "l0"), mean_points(fixed, "asked"), RELU_LIMIT)
 
 
-def synthetic(path):
-    """Sparse mixtures: each direction on with the same chance, amplitudes U(0.5, 1.5), noise of 5 % of the size."""
-    s, rng = SYNTHETIC, np.random.default_rng(1)
-    directions = rng.standard_normal((s["directions"], s["d"]))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    blocks = []
-    for _ in range(s["rows"] // 20_000):
-        on = rng.random((20_000, s["directions"])) < s["on"] / s["directions"]
-        x = (on * rng.uniform(0.5, 1.5, on.shape)) @ directions
-        noise = rng.standard_normal(x.shape)
-        x += s["noise"] * np.linalg.norm(x, axis=1, keepdims=True) * noise / math.sqrt(s["d"])
-        blocks.append(x.astype(np.float32))
-    np.save(path, np.concatenate(blocks))
-
-
 def main():
     args = arguments()
     checks = Checks()
@@ -148,7 +133,7 @@ def main():
     if args.only != "acts":
         rows = pathlib.Path(args.out) / "synthetic.npy"
         if not rows.exists():
-            synthetic(rows)
+            synthetic.write(rows, SYNTHETIC_ROWS)
         saes = train(args, rows, pathlib.Path(args.out) / "l0-synthetic", arch="jumprelu,relu", width=512, l0="4,8,16",
                      seed=listed(range(args.seeds)))
         check_l0(checks, saes, "synthetic")

@@ -36,7 +36,7 @@ static void write_lead(const sae_stitch *s, char *out, size_t size)
 
 static void tiles(sae_page *page, const sae_stitch *s)
 {
-    char value[256], note[256];
+    char note[256];
     sae_page_tiles(page);
     snprintf(note, sizeof note, "of %s latents of the large SAE that fired",
              sae_count_words(s->improving + s->worsening).text);
@@ -49,10 +49,11 @@ static void tiles(sae_page *page, const sae_stitch *s)
                  s->threshold_auto ? ", found here" : "");
         sae_page_tile(page, sae_short_words(s->best_threshold).text, "best threshold", note);
     }
-    snprintf(value, sizeof value, "%s → %s", sae_real_words(s->base.mse, 4).text, sae_real_words(s->large.mse, 4).text);
-    snprintf(note, sizeof note, "MSE, small and large; L0 %s and %s", sae_real_words(s->base.l0, 3).text,
-             sae_real_words(s->large.l0, 3).text);
-    sae_page_tile(page, value, "squared error", note);
+    const sae_stitch_path *p = &s->paths[s->order];
+    snprintf(note, sizeof note, "highest MSE on the way in %s order, from %s to %s",
+             sae_stitch_order_name((sae_stitch_order)s->order), sae_real_words(s->base.mse, 4).text,
+             sae_real_words(s->large.mse, 4).text);
+    sae_page_tile(page, sae_real_words(p->highest_mse, 4).text, "MSE at its worst", note);
     sae_page_tiles_end(page);
 }
 

@@ -228,6 +228,25 @@ static void refused(void **state)
     fixture_close(&f);
 }
 
+/* A request to stop ends each part, with nothing made. */
+static void interrupted(void **state)
+{
+    (void)state;
+    sae_error err;
+    fixture f;
+    fixture_open(&f);
+    volatile sig_atomic_t stop = 1;
+    const sae_env env = {.stop = &stop};
+    sae_compare_config config = golden_compare_config();
+    const sae_model *models[3] = {f.models[0], f.models[2], f.models[1]};
+    sae_comparison *c = NULL;
+    sae_family *family = NULL;
+    assert_int_equal(sae_compare(models[0], models[2], f.source, &config, &c, &env, &err), SAE_E_INTERRUPTED);
+    assert_int_equal(sae_family_compare(models, 3, f.source, &config, &family, &env, &err), SAE_E_INTERRUPTED);
+    assert_true(c == NULL && family == NULL);
+    fixture_close(&f);
+}
+
 /* Every allocation fails once. */
 static void out_of_memory(void **state)
 {
@@ -260,6 +279,7 @@ int main(void)
         cmocka_unit_test(order_and_threads_do_not_matter),
         temp_test(files),
         cmocka_unit_test(refused),
+        cmocka_unit_test(interrupted),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

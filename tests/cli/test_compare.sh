@@ -103,14 +103,65 @@ rejects 2 'sparsity-match is "smal"; it takes an L0' "$sae" compare $small $larg
 rejects 2 'sparsity-match is "-1"; it takes an L0' "$sae" compare $small $large --acts acts --sparsity-match=-1
 absent none
 
-# ---- bad input -------------------------------------------------------------------------------------------
-rejects 2 'latent.*128' "$sae" compare $small $large --acts acts --latent 128
+# ---- any two SAEs ----------------------------------------------------------------------------------------
+# inputs scaled in different ways, files of another tool
+works "$sae" train --acts acts --batch 256 --width 64 --k 4 --tokens 20k --input-scale rms --out scaled
+works "$sae" compare $small scaled --acts acts --json
+has_keys novel novel_mean.n one_to_one.share
+works "$sae" convert $small other-tool --to dictionary_learning
+works "$sae" compare $small other-tool --acts acts --json
+equals "nothing is novel in another tool's files" "$(value novel) $(value one_to_one.above)" "0 64"
+awk -v a="$(value mse.small)" -v b="$(value mse.large)" 'BEGIN { exit !((a - b) ^ 2 < 1e-10 * a * a) }' ||
+    fail "errors of one SAE in two formats: $(value mse.small) and $(value mse.large)"
+# an SAE beside itself
 works "$sae" compare $small $small --acts acts --json
-equals "an SAE has nothing new for itself" "$(value novel)" 0
+equals "an SAE has nothing new for itself" "$(value novel) $(value novel_mean.n) $(value novel_mean.excess)" "0 0 null"
 equals "every latent is its own partner" "$(value one_to_one.partner.17)" 17
-rejects 1 'wide|1024' "$sae" compare $small $large --acts wide
-rejects 2 '\-\-acts is missing' "$sae" compare $small $large
+equals "equal errors" "$(value latents.large.active.9)" "$(value latents.small.active.9)"
+
+# ---- all or nothing --------------------------------------------------------------------------------------
+works "$sae" compare $small $large --acts acts --threshold -1
+matches out.txt '^No latent of the large SAE is novel'
+works "$sae" compare $small $large --acts acts --threshold 1 --json
+equals "all are novel" "$(value novel) $(value small_below)" "128 64"
+equals "in the mean or left out" "$(($(value novel_mean.n) + $(value novel_mean.left_out)))" 128
+# on few tokens most latents never fire, and nothing has ten active tokens
+works "$sae" compare $small $large --acts acts --max-tokens 8 --out few --json
+equals "nothing to average" "$(value novel_mean.n) $(value novel_mean.large.active) $(value novel_mean.excess_ci.0)" "0 null null"
+equals "nothing to correlate" "$(value r2) $(value r2_pairs) $(value pairs.act_cos.3)" "null 0 null"
+matches few/novel.csv '^large,inactive,,,,,,$'
+works "$sae" compare $small $large --acts acts --max-tokens 8
+matches out.txt '^Novel latents: of none there is a mean error'
+
+# ---- bad input -------------------------------------------------------------------------------------------
+rejects 2 'latent.*128' "$sae" compare $small $large --acts acts --latent 128 --out none
+rejects 1 'wide|1024' "$sae" compare $small $large --acts wide --out none
+rejects 2 '\-\-acts is missing' "$sae" compare $small $large --out none
+works "$sae" train --acts wide --batch 256 --width 64 --k 4 --tokens 10k --out narrow
+rejects 1 'batchtopk-64-k4 and narrow are for activations of 256 and 1024 dimensions' "$sae" compare $small narrow --acts acts
+rejects 1 'narrow are for activations of 256 and 1024 dimensions' "$sae" compare $small middle narrow --acts acts --out none
+works "$sae" train --acts acts --batch 256 --width 64 --k 4 --tokens 20k --input-scale token --out token
+rejects 2 'token standardises each token and .*64-k4 does not: their latents live in different spaces' \
+    "$sae" compare $small token --acts acts --out none
+rejects 2 'token standardises each token' "$sae" compare $small token $large --acts acts --out none
+works "$sae" compare token token --acts acts --json
+equals "two that standardise tokens" "$(value novel)" 0
 rejects 2 'saes/batchtopk-64-k4/. is given twice, as SAE 1 and 3 of 3' "$sae" compare $small $large $small/. --acts acts
 rejects 2 'latent 128 does not exist: .*128-k4 has latents 0 to 127' "$sae" compare $small middle $large --acts acts \
     --latent 128
+works "$sae" harvest --model "$model" --layer 4 --text text.txt --ctx 2 --max-tokens 2 --out two
+rejects 2 'usable' "$sae" compare $small $large --acts two --exclude-tokens "$(seq -s, 0 8191)" --out none
+absent none
+# of other activations: both names
+cp -r $large renamed
+sed -i 's/blocks.4.hook_resid_pre/blocks.2.hook_resid_pre/g' renamed/cfg.json
+works "$sae" compare $small renamed --acts acts --quiet
+matches err.txt '^sae: warning: renamed: .*blocks.2.hook_resid_pre.*blocks.4.hook_resid_pre'
+# the same where the activations do not say what they are of
+mv acts unknown
+sed -i -E 's/"(model|hook_name)": *"[^"]*"/"\1": ""/g' unknown/acts.json
+works "$sae" compare $small renamed --acts unknown --quiet
+matches err.txt '^sae: warning: the SAEs are of different activations: .*64-k4 of .* at blocks.4.hook_resid_pre, renamed of .* at blocks.2'
+works "$sae" compare $small $large --acts unknown --quiet
+equals "nothing to warn of" "$(cat err.txt)" ""
 finish

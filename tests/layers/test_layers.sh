@@ -91,7 +91,7 @@ END { exit failed }' "$includes" || failed=1
 # ---- sizes -----------------------------------------------------------------------------------------------
 while read -r lines file; do
     [ "$file" = total ] || [ "$lines" -le 500 ] || complain "$file has $lines lines; files have at most 500"
-done < <(find src cli include tests bench examples scripts demo -name '*.[ch]' -o -name '*.sh' -o -name '*.py' |
+done < <(find src cli include tests bench examples experiments scripts demo -name '*.[ch]' -o -name '*.sh' -o -name '*.py' |
     grep -v '/golden/.*json' | xargs wc -l)
 
 # ---- no global mutable state -----------------------------------------------------------------------------

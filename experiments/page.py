@@ -1,0 +1,35 @@
+"""The page about the results: Markdown."""
+
+import claims
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def section(claim):
+    return [f"## {claim.title}", "", claim.says, "", f"Here: **{claim.verdict}**. {claim.finding}", "", *table(claim.head, claim.rows), ""]
+
+
+def of(job, found):
+    setting = job.setting
+    # An SAE in its inference form has a threshold and no k: what it was trained with shows in where it lies.
+    order = [k for _ in setting.widths for k in setting.ks]
+    for sae, k in zip(found["eval"]["saes"], order):
+        sae["k_asked"] = k
+    all_claims = [make(found) for make in claims.ALL]
+    tokens = found["eval"]["tokens"]
+    command = "make experiments" if setting.name == "demo" else f"make experiments MODEL={job.args.model} TEXT=…"
+    lines = ["# Results", "",
+             f"What `{command}` found, and wrote into this page: the claims of \"Sparse Autoencoders Do Not Find Canonical Units of "
+             f"Analysis\" beside BatchTopK SAEs of {', '.join(f'{width:,}' for width in setting.widths)} latents, k = "
+             f"{' and '.join(map(str, setting.ks))}, trained on {setting.train_tokens:,} tokens at layer {setting.layer} of {job.args.model}. "
+             f"Judged and compared on {tokens:,} tokens of other text.", ""]
+    if setting.name == "demo":
+        lines += ["The model has 6.9 million parameters and d = 256, the paper's is GPT-2 small; what holds for one need not hold for the "
+                  "other.", ""]
+    lines += table(("claim", "here"), [(claim.title, claim.verdict) for claim in all_claims]) + [""]
+    for claim in all_claims:
+        lines += section(claim)
+    return "\n".join(lines).rstrip() + "\n"
