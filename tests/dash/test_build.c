@@ -128,7 +128,7 @@ static void numbers(void **state)
         assert_int_equal(page->dead, i == DEAD);
         if (i == DEAD) {
             assert_true(isnan(page->row.value[SAE_COLUMN_MAX]) && isnan(page->min));
-            assert_int_equal(page->n_groups, 0);
+            assert_true(page->n_groups == 1 && page->groups[0].kind == SAE_EXAMPLES_NEAR);
             assert_int_equal(page->hist.bins, 0);
             assert_int_equal(page->row.top_token, -1);
             sae_store_free(page);
@@ -192,9 +192,10 @@ static void examples(void **state)
     for (int i = 0; i < DEAD; i++) {
         const sae_store_latent *page = page_of(store, i);
         double max = page->row.value[SAE_COLUMN_MAX];
-        assert_int_equal(page->n_groups, 12);
+        assert_int_equal(page->n_groups, 13);
         for (size_t g = 0; g < page->n_groups; g++) {
             const sae_store_group *group = &page->groups[g];
+            if (group->kind == SAE_EXAMPLES_NEAR) continue;
             int64_t population = 0;
             bool interval = group->kind == SAE_EXAMPLES_INTERVAL;
             for (int r = 0; r < ROWS; r++) {
@@ -225,6 +226,34 @@ static void examples(void **state)
                 shown = same_text(f, r, top->examples[k].row) ||
                         abs(r - (int)top->examples[k].row) == ROWS / 2; /* the same words */
             assert_true(shown);
+        }
+        sae_store_free(page);
+    }
+    sae_store_close(store);
+}
+
+/* The largest x of each text on which the latent does not fire (the encoder is the identity), for all latents and the
+ * dead one. */
+static void near_misses(void **state)
+{
+    const fixture *f = *state;
+    sae_store *store = build(f, 3);
+    for (int i = 0; i < N; i++) {
+        const sae_store_latent *page = page_of(store, i);
+        const sae_store_group *near = &page->groups[page->n_groups - 1];
+        assert_int_equal(near->kind, SAE_EXAMPLES_NEAR);
+        assert_int_equal(near->count, 10);
+        for (size_t k = 0; k < near->count; k++) {
+            const sae_store_example *e = &near->examples[k];
+            assert_true(fires(f, e->row, i) == 0 && e->value == f->x[e->row][i]);
+            check_passage(f, e, i);
+            for (size_t other = 0; other < k; other++) assert_false(same_text(f, e->row, near->examples[other].row));
+        }
+        for (int r = 0; r < ROWS; r++) {
+            bool kept = fires(f, r, i) > 0 || f->x[r][i] <= near->examples[9].value;
+            for (size_t k = 0; k < near->count && !kept; k++)
+                kept = same_text(f, r, near->examples[k].row) && f->x[r][i] <= near->examples[k].value;
+            assert_true(kept);
         }
         sae_store_free(page);
     }
@@ -307,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(numbers, make, unmake),
         cmocka_unit_test_setup_teardown(examples, make, unmake),
+        cmocka_unit_test_setup_teardown(near_misses, make, unmake),
         cmocka_unit_test_setup_teardown(tables, make, unmake),
         cmocka_unit_test_setup_teardown(threads_do_not_show, make, unmake),
     };

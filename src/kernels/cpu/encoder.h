@@ -28,6 +28,8 @@ typedef struct sae_worker {
     float *c;            /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
     float *norm;         /* [SAE_TILE_ROWS] upper bounds of ‖c_b‖ */
     float *filter;       /* [SAE_TILE_ROWS] z below this are not looked for */
+    float *near_bias;    /* [SAE_TILE_LATENTS] biases less job->near */
+    sae_found near;      /* what exceeds job->near */
     sae_found found;     /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
     int32_t *list_count; /* [SAE_TILE_ROWS] */
     float cut;           /* BATCH: this worker's filter, raised when its buffer was pruned */

@@ -21,6 +21,7 @@ typedef struct tile {
     int64_t first, count;
     const float *w, *bias;
     double w_norm, bias_size;
+    double near_size; /* the largest bias and near value among them */
 } tile;
 
 static int32_t latent_of(const sae_encode_job *job, int64_t j)
@@ -44,16 +45,20 @@ static tile tile_at(const sae_screen *screen, sae_worker *worker, int64_t first)
         double size = fabs(job->b_enc[i]) + (thresholds ? fabs(job->theta[i]) : 0);
         if (job->w_norm[i] > t.w_norm || isnan(job->w_norm[i])) t.w_norm = job->w_norm[i];
         if (size > t.bias_size || isnan(size)) t.bias_size = size;
+        if (!job->near) continue;
+        worker->near_bias[j] = job->b_enc[i] - job->near[i];
+        double near_size = fabs(job->b_enc[i]) + fabs(job->near[i]);
+        if (near_size > t.near_size || isnan(near_size)) t.near_size = near_size;
     }
     return t;
 }
 
 /* The filter for ẑ + b of one row and one tile: t lowered by the bound, rounded down. */
-static float lowered(float t, double c_norm, const tile *at, int64_t d)
+static float lowered(float t, double c_norm, const tile *at, double bias_size, int64_t d)
 {
     const double per_product = 1.02 * (double)d * (0x1p-23 + 0x1p-24) + 0x1p-22;
     double product = c_norm * at->w_norm;
-    double bound = per_product * product + 0x1p-22 * at->bias_size + (double)d * 0x1p-125;
+    double bound = per_product * product + 0x1p-22 * bias_size + (double)d * 0x1p-125;
     double low = (double)t - bound;
     if (!(low > -(double)HUGE_VALF)) return -HUGE_VALF;
     float rounded = (float)low;
@@ -142,12 +147,35 @@ static void store(const sae_screen *screen, sae_worker *worker, int64_t block_ro
     found->value[found->count++] = z;
 }
 
+/* What exceeds job->near, from the same tile. */
+static void scan_near(const sae_screen *screen, sae_worker *worker, const tile *at, const float *c, int64_t block_row,
+                      int64_t row)
+{
+    const sae_encode_job *job = screen->job;
+    sae_found *near = &worker->near;
+    float low = lowered(0, worker->norm[block_row], at, at->near_size, job->d);
+    int64_t hits =
+        screen->ops->scan(worker->z + block_row * SAE_TILE_LATENTS, worker->near_bias, low, at->count, worker->hits);
+    for (int64_t h = 0; h < hits; h++) {
+        int32_t latent = latent_of(job, at->first + worker->hits[h]);
+        float z = screen->ops->dot(c, at->w + worker->hits[h] * job->d, job->d) + job->b_enc[latent];
+        if (!(z > job->near[latent])) continue;
+        if (near->count == near->capacity && !grow(near)) {
+            worker->out_of_memory = true;
+            return;
+        }
+        near->row[near->count] = (int32_t)row;
+        near->latent[near->count] = latent;
+        near->value[near->count++] = z;
+    }
+}
+
 static void scan_row(const sae_screen *screen, sae_worker *worker, const tile *at, const float *c, int64_t block_row,
                      int64_t row)
 {
     const sae_encode_job *job = screen->job;
     float t = job->filter == SAE_FILTER_ROW ? worker->filter[block_row] : worker->cut;
-    float low = lowered(t, worker->norm[block_row], at, job->d);
+    float low = lowered(t, worker->norm[block_row], at, at->bias_size, job->d);
     int64_t hits = screen->ops->scan(worker->z + block_row * SAE_TILE_LATENTS, at->bias, low, at->count, worker->hits);
     worker->rescored += hits;
     int64_t h = 0;
@@ -173,6 +201,9 @@ void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *
     for (int64_t first = 0; first < screen->n; first += SAE_TILE_LATENTS) {
         tile t = tile_at(screen, worker, first);
         sae_gemm_nt(rows, t.count, d, 1, c, d, t.w, d, 0, worker->z, SAE_TILE_LATENTS);
-        for (int64_t b = 0; b < rows; b++) scan_row(screen, worker, &t, c + b * d, b, first_row + b);
+        for (int64_t b = 0; b < rows; b++) {
+            scan_row(screen, worker, &t, c + b * d, b, first_row + b);
+            if (screen->job->near) scan_near(screen, worker, &t, c + b * d, b, first_row + b);
+        }
     }
 }
