@@ -5,9 +5,11 @@
 #include <sae/store.h>
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { D = 6, N = 6, CTX = 96, CONTEXTS = 40, ROWS = CTX * CONTEXTS, DEAD = 5 };
@@ -304,6 +306,43 @@ static void tables(void **state)
     sae_store_close(store);
 }
 
+static volatile sig_atomic_t stop;
+
+static void stop_at_latents(void *ud, const sae_progress *progress)
+{
+    if (strcmp(progress->what, ud) == 0) stop = 1;
+}
+
+/* Stopped in the pass over the rows, or later: nothing is there, and what was there before stays. */
+static void stopped(void **state)
+{
+    fixture *f = *state;
+    static char stages[][32] = {"encoding", "decoder cosines"};
+    for (int i = 0; i < 2; i++) {
+        sae_source *source;
+        sae_error err;
+        sae_env env = {.threads = 1, .progress = stop_at_latents, .ud = stages[i], .stop = &stop};
+        sae_dash_config config = sae_dash_config_default();
+        sae_source_config rows = sae_source_config_default();
+        const sae_model *models[1] = {f->model};
+        const char *paths[1] = {"sae"};
+        struct stat before, after;
+        stop = 0;
+        config.force = true;
+        assert_int_equal(stat(f->path, &before), 0);
+        assert_int_equal(sae_source_open_memory(&source, &f->x[0][0], ROWS, D, &rows, NULL), SAE_OK);
+        sae_dash_input input = {
+            .models = models, .paths = paths, .n_models = 1, .source = source, .contexts = &f->contexts};
+        assert_int_equal(sae_dash_build(&input, &config, f->path, &env, &err), SAE_E_INTERRUPTED);
+        assert_int_equal(stat(f->path, &after), 0);
+        assert_true(before.st_ino == after.st_ino && before.st_size == after.st_size);
+        char command[128];
+        snprintf(command, sizeof command, "! ls %s.tmp-* >/dev/null 2>&1", f->path);
+        assert_int_equal(system(command), 0);
+        sae_source_close(source);
+    }
+}
+
 static char *bytes_of(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
@@ -338,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(examples, make, unmake),
         cmocka_unit_test_setup_teardown(near_misses, make, unmake),
         cmocka_unit_test_setup_teardown(tables, make, unmake),
+        cmocka_unit_test_setup_teardown(stopped, make, unmake),
         cmocka_unit_test_setup_teardown(threads_do_not_show, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
