@@ -95,6 +95,9 @@ static tile tile_at(const sae_screen *screen, sae_worker *worker, int64_t first)
         worker->bias[j] = rounded_up(b - theta + 0x1p-21 * (fabs(b) + fabs(theta)));
         double size = (double)t.limits.norm[j] + (low ? (double)t.limits.error[j] : 0);
         if (size > t.size || isnan(size)) t.size = size;
+        if (!job->near) continue;
+        double near = (double)job->near[i];
+        worker->near_bias[j] = rounded_up(b - near + 0x1p-21 * (fabs(b) + fabs(near)));
     }
     return t;
 }
@@ -193,6 +196,29 @@ static void store(const sae_screen *screen, sae_worker *worker, int64_t block_ro
     found->value[found->count++] = z;
 }
 
+/* What exceeds job->near, from the same tile. */
+static void scan_near(const sae_screen *screen, sae_worker *worker, const tile *at, const float *c, int64_t block_row,
+                      int64_t row)
+{
+    const sae_encode_job *job = screen->job;
+    sae_found *near = &worker->near;
+    sae_scan limits = row_limits(screen, worker, at, block_row, 0);
+    limits.bias = worker->near_bias;
+    int64_t hits = screen->ops->scan(&limits, worker->z + block_row * at->width, worker->hits);
+    for (int64_t h = 0; h < hits; h++) {
+        int32_t latent = latent_of(job, at->first + worker->hits[h]);
+        float z = screen->ops->dot(c, job->W_enc + latent * job->d, job->d) + job->b_enc[latent];
+        if (!(z > job->near[latent])) continue;
+        if (near->count == near->capacity && !grow(near)) {
+            worker->out_of_memory = true;
+            return;
+        }
+        near->row[near->count] = (int32_t)row;
+        near->latent[near->count] = latent;
+        near->value[near->count++] = z;
+    }
+}
+
 static void scan_row(const sae_screen *screen, sae_worker *worker, const tile *at, const float *c, int64_t block_row,
                      int64_t row)
 {
@@ -255,7 +281,10 @@ void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *
     for (int64_t first = 0; first < screen->n && !worker->failed;) {
         tile t = tile_at(screen, worker, first);
         multiply(screen, worker, &t, c, rows);
-        for (int64_t b = 0; b < rows; b++) scan_row(screen, worker, &t, c + b * d, b, first_row + b);
+        for (int64_t b = 0; b < rows; b++) {
+            scan_row(screen, worker, &t, c + b * d, b, first_row + b);
+            if (screen->job->near) scan_near(screen, worker, &t, c + b * d, b, first_row + b);
+        }
         first += t.count;
     }
 }
