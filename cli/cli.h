@@ -17,6 +17,7 @@
 typedef struct cli_common {
     int64_t threads;
     bool json, quiet, keep_first;
+    int screen;                 /* sae_screen_kind */
     const char *exclude_tokens; /* ids separated by commas, or NULL */
 } cli_common;
 

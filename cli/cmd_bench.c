@@ -194,7 +194,7 @@ static void tell_case(cli_app *app, const bench_case *c)
 
 typedef struct results {
     const settings *s;
-    char cpu[160], model_data[160];
+    char cpu[160], model_data[160], screen[160];
     const char *kernels, *blas;
     int threads;
     bench_case cases[MAX_CASES];
@@ -213,13 +213,13 @@ static void machine_json(cli_json *json, const results *r)
     cli_json_text(json, "cpu", r->cpu);
     cli_json_text(json, "kernels", r->kernels);
     cli_json_text(json, "blas", r->blas);
-    cli_json_text(json, "screen", "fp32");
+    cli_json_text(json, "screen", r->screen);
     cli_json_int(json, "threads", r->threads);
 }
 
 static void print_machine(const results *r, FILE *out)
 {
-    fprintf(out, "%s, %d threads, %s kernels, %s\n\n", r->cpu, r->threads, r->kernels, r->blas);
+    fprintf(out, "%s, %d threads, %s kernels, %s; screen: %s\n\n", r->cpu, r->threads, r->kernels, r->blas, r->screen);
 }
 
 static void print_json(const results *r, FILE *out)
@@ -239,7 +239,7 @@ static void print_json(const results *r, FILE *out)
             cli_json_int(&json, "k", r->s->k);
             cli_json_text(&json, "arch", sae_arch_name(c->arch));
             cli_json_bool(&json, "dense", c->dense);
-            cli_json_text(&json, "screen", "fp32");
+            cli_json_text(&json, "screen", r->screen);
             cli_json_text(&json, "data", data_name(r, c));
             cli_json_real(&json, "dead", c->dead[k]);
             cli_json_object(&json, "seconds");
@@ -381,6 +381,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_lm lm = {0};
     results r = {.s = s, .threads = sae_env_threads(&app->env)};
     sae_bench_machine(r.cpu, sizeof r.cpu, &r.kernels, &r.blas);
+    CLI_TRY(sae_env_screen(&app->env, r.screen, sizeof r.screen, err));
     if (s->model || s->end_to_end) {
         CLI_TRY(cli_lm_check(s->model, &s->text, err));
         CLI_TRY(cli_lm_open(&lm, s->model, &s->text, app, err));

@@ -41,10 +41,21 @@ static void defaults(void *out)
     ((settings *)out)->meta = sae_meta_config_default();
 }
 
-static sae_status check(const settings *s, sae_error *err)
+/* --force would replace what is to be read. */
+static sae_status check_input(const settings *s, const char *sae, sae_error *err)
+{
+    if (!sae || !cli_same_file(s->out, sae)) return SAE_OK;
+    return cli_fail(err, SAE_E_ARG, "--out is %s, an SAE that is read here; give the meta-SAE a directory of its own",
+                    sae);
+}
+
+static sae_status check(const settings *s, const char *sae, sae_error *err)
 {
     if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for the meta-SAE");
     if (s->meta.width == 0) return cli_fail(err, SAE_E_ARG, "--width is missing: the number of meta-latents");
+    sae_status status = check_input(s, sae, err);
+    if (status == SAE_OK) status = check_input(s, s->against, err);
+    if (status != SAE_OK) return status;
     if (s->meta.force) return SAE_OK;
     return cli_check_fresh(s->out, "meta.json", "a meta-SAE", err);
 }
@@ -112,7 +123,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_model *model = NULL, *against = NULL;
     sae_meta *meta = NULL;
     cli_rows rows = {0};
-    CLI_TRY(check(s, err));
+    CLI_TRY(check(s, words[0], err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
     CLI_TRY(sae_model_load(&model, words[0], err));
     if (s->against) CLI_TRY(sae_model_load(&against, s->against, err));

@@ -58,11 +58,12 @@ static const sae_option *ce_options(size_t *count)
         {.name = "ce-points",
          .type = SAE_OPT_INT,
          .offset = offsetof(settings, ce_points),
-         .metavar = "N",
+         .metavar = "N|all",
          .default_text = "16",
+         .zero_word = "all",
          .min = 2,
-         .max = 1e6,
-         .help = "with --model: measure so many states of the path, and of the random one, ends included"},
+         .max = 1e9,
+         .help = "with --model: measure so many entries of the path, and of the random one, ends included"},
     };
     *count = CLI_COUNT(table);
     return table;

@@ -254,6 +254,7 @@ static sae_status open_source(const settings *s, cli_rows *rows, cli_lm *lm, cli
     sae_hook *hooks = NULL;
     size_t n_hooks = 0;
     CLI_TRY(cli_lm_open(lm, s->place.model, &s->text, app, err));
+    cli_say_screen(app);
     CLI_TRY(cli_place_hooks(&s->place, lm->lm, &hooks, &n_hooks, err));
     if (n_hooks != 1)
         CLI_TRY(cli_fail(err, SAE_E_ARG, "training takes one hook, not %zu: run it once for each layer", n_hooks));
