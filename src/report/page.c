@@ -322,7 +322,7 @@ void sae_page_origin(sae_page *page, const sae_report_origin *origin, const char
     }
     fputs("</tbody></table></div>\n", out);
     if (!origin->rows) return;
-    fputs("<p>Measured on the activations <bdi>", out);
+    fputs("<p>Activations: <bdi>", out);
     sae_svg_text(out, known(origin->acts));
     fputs("</bdi>, of <bdi>", out);
     sae_svg_text(out, known(origin->rows->meta.model));
