@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+enum { MOST_MARKS = 60, MOST_ROWS = 24 }; /* of an order, in the picture and in the table */
+
 /* The orders whose states were measured: the one asked for, and the baseline. */
 static void orders_of(const sae_stitch *s, int orders[2])
 {
@@ -47,6 +49,7 @@ static void draw_order(const sae_chart *chart, const sae_stitch_path *path, doub
         points[2 * count++ + 1] = path->entries[e].ce;
     }
     sae_chart_line(chart, points, count, look);
+    if (count > MOST_MARKS) return;
     fprintf(chart->out, "<g class=\"%s\" fill=\"currentColor\">\n", look->style);
     for (int64_t i = 0; i < count; i++)
         fprintf(chart->out,
@@ -96,16 +99,19 @@ static void tabulate(sae_table *table, const void *results)
     int orders[2];
     orders_of(s, orders);
     sae_table_begin(table, "Cross-entropy of the states that were measured", columns, 4);
-    for (int o = 0; o < 2; o++)
-        for (int64_t e = 0; e < s->paths[orders[o]].n_entries; e++) {
-            const sae_stitch_entry *entry = &s->paths[orders[o]].entries[e];
-            if (isnan(entry->ce)) continue;
+    for (int o = 0; o < 2; o++) {
+        const sae_stitch_path *path = &s->paths[orders[o]];
+        int64_t measured = 0, step = (s->ce.points - 1) / MOST_ROWS + 1;
+        for (int64_t e = 0; e < path->n_entries; e++) {
+            const sae_stitch_entry *entry = &path->entries[e];
+            if (isnan(entry->ce) || (measured++ % step && e + 1 < path->n_entries)) continue;
             sae_table_row(table);
             sae_table_text(table, sae_stitch_order_name((sae_stitch_order)orders[o]));
             sae_table_count(table, entry->operations);
             sae_table_fixed(table, entry->ce, 4);
             sae_table_real(table, entry->quality.mse, 4);
         }
+    }
     sae_table_end(table);
 }
 
