@@ -79,6 +79,7 @@ static const char *const rules[] = {
     ".words td,.words th{text-align:left}",
     ".words td{overflow-wrap:anywhere;min-width:5rem}",
     ".words tbody th{white-space:nowrap;color:var(--soft)}",
+    "@media screen and (max-width:620px){.words tbody th{white-space:normal}.words th,.words td{padding-right:.3rem}}",
     ".terms{font-size:.94rem}",
     ".terms dt{font-weight:600;margin-top:.8rem}",
     ".terms dd{margin:0}",

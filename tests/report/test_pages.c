@@ -85,7 +85,7 @@ static void comparison_numbers(void **state)
     char *text = comparison_page(state, &p), wanted[160];
     check_page(text, 3);
     assert_contains(text, "<h1>small and large</h1>");
-    snprintf(wanted, sizeof wanted, "Of the %lld latents of the large SAE %lld (61\xc2\xa0%%) point where none",
+    snprintf(wanted, sizeof wanted, "Of the %lld latents of the large SAE, %lld (61\xc2\xa0%%) point where none",
              (long long)c->n_large, (long long)c->novel);
     assert_contains(text, wanted);
     /* the histogram's columns are all latents */
