@@ -13,7 +13,7 @@ endif
 # The jobs of CMake's own make are not this make's.
 CMAKE_BUILD = MAKEFLAGS=--no-print-directory cmake --build $(1) --parallel $(JOBS)
 
-.PHONY: all help deps test demo experiments bench bench-peers bench-quality install asan format clean
+.PHONY: all help deps test test-browser demo experiments bench bench-peers bench-quality install asan format clean
 
 all:
 	@scripts/deps.sh build
@@ -24,6 +24,7 @@ help:
 	@echo "make               build build/sae and the library"
 	@echo "make deps          install what building, testing and the demo need (apt)"
 	@echo "make test          build and run the tests"
+	@echo "make test-browser  open the pages that sae writes in Chromium (needs node and npm)"
 	@echo "make demo          text to compared SAEs in a few minutes; TEXT=FILE uses your text"
 	@echo "make experiments   the paper's experiments on the demo's model; writes docs/results.md; on your GPT-2: MODEL=DIR TEXT=FILE"
 	@echo "make bench         measure speed on this machine; writes build/bench.json, bench-end-to-end.json"
@@ -43,6 +44,10 @@ test:
 	@cmake -S . -B $(BUILD) -DSAE_TESTS=ON $(COMPILER) $(CMAKE_FLAGS)
 	@$(call CMAKE_BUILD,$(BUILD))
 	@ctest --test-dir $(BUILD) --label-exclude slow --output-on-failure --parallel $(JOBS)
+
+test-browser: all
+	@scripts/deps.sh browser
+	@tests/browser/run.sh $(BUILD)
 
 demo: all
 	@[ -n "$(TEXT)" ] || scripts/deps.sh demo

@@ -6,7 +6,7 @@
 #include "cli/rows.h"
 #include "cli/table.h"
 
-#include <sae/meta.h>
+#include <sae/report.h>
 
 typedef struct settings {
     const char *acts, *against, *out;
@@ -30,7 +30,7 @@ static const sae_option *file_options(size_t *count)
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, out),
          .metavar = "DIR",
-         .help = "directory of the meta-SAE, with meta.json and tables (.csv)"},
+         .help = "directory of the meta-SAE, with the report index.html, meta.json, tables (.csv) and pictures (.svg)"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -41,16 +41,28 @@ static void defaults(void *out)
     ((settings *)out)->meta = sae_meta_config_default();
 }
 
-static sae_status check(const settings *s, sae_error *err)
+/* --force would replace what is to be read. */
+static sae_status check_input(const settings *s, const char *sae, sae_error *err)
+{
+    if (!sae || !cli_same_file(s->out, sae)) return SAE_OK;
+    return cli_fail(err, SAE_E_ARG, "--out is %s, an SAE that is read here; give the meta-SAE a directory of its own",
+                    sae);
+}
+
+static sae_status check(const settings *s, const char *sae, sae_error *err)
 {
     if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for the meta-SAE");
     if (s->meta.width == 0) return cli_fail(err, SAE_E_ARG, "--width is missing: the number of meta-latents");
+    sae_status status = check_input(s, sae, err);
+    if (status == SAE_OK) status = check_input(s, s->against, err);
+    if (status != SAE_OK) return status;
     if (s->meta.force) return SAE_OK;
     return cli_check_fresh(s->out, "meta.json", "a meta-SAE", err);
 }
 
 /* meta.json is written last: a directory that has it is complete. */
-static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths, sae_error *err)
+static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths, const sae_report_origin *origin,
+                              sae_error *err)
 {
     static const struct {
         const char *name;
@@ -61,6 +73,10 @@ static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths,
         {"meta_latents.csv", sae_meta_write_meta_latents, false},
         {"baselines.csv", sae_meta_write_baselines, false},
         {"against.csv", sae_meta_write_against, true},
+        {"baselines.svg", sae_meta_draw_baselines, false},
+        {"decomposition.svg", sae_meta_draw_decomposition, false},
+        {"meta_latents.svg", sae_meta_draw_meta_latents, false},
+        {"against.svg", sae_meta_draw_against, true},
     };
     char path[4096];
     cli_draft draft;
@@ -70,8 +86,9 @@ static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths,
         sae_status status = files[i].write(meta, path, err);
         if (status != SAE_OK) return status;
     }
-    sae_status status = cli_draft_open(&draft, err);
-    if (status != SAE_OK) return status;
+    snprintf(path, sizeof path, "%s/index.html", paths->out);
+    sae_status status = sae_report_meta(meta, origin, path, err);
+    if (status != SAE_OK || (status = cli_draft_open(&draft, err)) != SAE_OK) return status;
     cli_meta_json(meta, paths, draft.stream);
     snprintf(path, sizeof path, "%s/meta.json", paths->out);
     return cli_draft_write(&draft, path, err);
@@ -93,8 +110,9 @@ static void print(const sae_meta *meta, const cli_meta_paths *paths, FILE *out)
     }
     fputs("\n\n", out);
     cli_meta_print(meta, out);
-    fprintf(out, "\nWrote the meta-SAE, meta.json and %s tables in %s\n", paths->against ? "four" : "three",
-            paths->out);
+    fprintf(out,
+            "\nWrote the meta-SAE in %s, its report %s/index.html, and meta.json, tables (.csv) and pictures (.svg)\n",
+            paths->out, paths->out);
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
@@ -105,14 +123,20 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_model *model = NULL, *against = NULL;
     sae_meta *meta = NULL;
     cli_rows rows = {0};
-    CLI_TRY(check(s, err));
+    CLI_TRY(check(s, words[0], err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
     CLI_TRY(sae_model_load(&model, words[0], err));
     if (s->against) CLI_TRY(sae_model_load(&against, s->against, err));
     if (s->acts) CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     cli_show_settings(app, &cli_meta, cli_meta.n_groups, s);
     CLI_TRY(sae_meta_run(model, rows.source, against, &s->meta, s->out, &meta, &app->env, err));
-    CLI_TRY(write_files(meta, &paths, err));
+    const sae_report_sae saes[2] = {{s->against, against ? sae_model_get_info(against) : NULL},
+                                    {words[0], sae_model_get_info(model)}};
+    const sae_report_origin origin = {.saes = against ? saes : saes + 1,
+                                      .n_saes = against ? 2 : 1,
+                                      .acts = s->acts,
+                                      .rows = s->acts ? sae_source_get_info(rows.source) : NULL};
+    CLI_TRY(write_files(meta, &paths, &origin, err));
     if (app->common.json)
         cli_meta_json(meta, &paths, app->out);
     else

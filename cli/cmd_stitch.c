@@ -58,11 +58,12 @@ static const sae_option *ce_options(size_t *count)
         {.name = "ce-points",
          .type = SAE_OPT_INT,
          .offset = offsetof(settings, ce_points),
-         .metavar = "N",
+         .metavar = "N|all",
          .default_text = "16",
+         .zero_word = "all",
          .min = 2,
-         .max = 1e6,
-         .help = "with --model: measure so many states of the path, and of the random one, ends included"},
+         .max = 1e9,
+         .help = "with --model: measure so many entries of the path, and of the random one, ends included"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -225,7 +226,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(measure_ce(stitch, &with, s, &rows, &app->env, err));
     if (s->out) {
         const sae_report_sae saes[2] = {{words[0], sae_model_get_info(small)}, {words[1], sae_model_get_info(large)}};
-        const sae_report_origin origin = {saes, 2, s->acts, sae_source_get_info(rows.source)};
+        const sae_report_origin origin = {saes, 2, s->acts, sae_source_get_info(rows.source), NULL};
         CLI_TRY(make_saes(stitch, s, shares, n_saved, models, saved, err));
         CLI_TRY(write_files(stitch, words, s, &origin, models, saved, n_saved, err));
     }

@@ -112,6 +112,7 @@ static void print_json(const settings *s, const made *m, FILE *out)
     cli_json_int(&json, "tokens", r->tokens);
     cli_json_int(&json, "steps", r->steps);
     cli_json_real(&json, "seconds", r->seconds);
+    cli_json_real(&json, "reading_seconds", r->reading);
     if (r->resumed_from >= 0)
         cli_json_int(&json, "resumed_from", r->resumed_from);
     else
@@ -254,6 +255,7 @@ static sae_status open_source(const settings *s, cli_rows *rows, cli_lm *lm, cli
     sae_hook *hooks = NULL;
     size_t n_hooks = 0;
     CLI_TRY(cli_lm_open(lm, s->place.model, &s->text, app, err));
+    cli_say_screen(app);
     CLI_TRY(cli_place_hooks(&s->place, lm->lm, &hooks, &n_hooks, err));
     if (n_hooks != 1)
         CLI_TRY(cli_fail(err, SAE_E_ARG, "training takes one hook, not %zu: run it once for each layer", n_hooks));
@@ -340,6 +342,7 @@ static const cli_note examples[] = {
 static const cli_note json_keys[] = {
     {"out", "the directory"},
     {"tokens, steps, seconds", "what the run trained on, and how long it took"},
+    {"reading_seconds", "of these, spent waiting for rows: reading them, or running the language model"},
     {"resumed_from", "step of the checkpoint that it started from, or null"},
     {"saes",
      "array with one object per SAE: path, arch, n (width), k, l0 (asked for), lambda (in the last step; each null "

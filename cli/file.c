@@ -93,6 +93,12 @@ bool cli_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+bool cli_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
 sae_status cli_check_file(const char *option, const char *path, sae_error *err)
 {
     struct stat info;

@@ -25,6 +25,8 @@ sae_status cli_make_directory(const char *path, sae_error *err);
  * last, what lies there does not pass for complete. */
 sae_status cli_open_result(const char *dir, const char *marker, sae_error *err);
 bool cli_exists(const char *path);
+/* Whether both name the same file or directory that is there. */
+bool cli_same_file(const char *a, const char *b);
 /* Whether a file can be written to `path`, the value of --OPTION (NULL: nothing to check), as far as can be known
  * without writing: its directory is there and it is none itself. SAE_E_ARG otherwise. */
 sae_status cli_check_file(const char *option, const char *path, sae_error *err);

@@ -48,6 +48,14 @@ const sae_option *cli_common_options(size_t *count)
          .min = 0,
          .max = 4096,
          .help = "threads to use; results never depend on it"},
+        {.name = "screen",
+         .type = SAE_OPT_CHOICE,
+         .offset = offsetof(cli_common, screen),
+         .metavar = "HOW",
+         .default_text = "auto",
+         .choices = "auto|fp32|bf16",
+         .help = "precision in which latents are screened before those that matter are computed exactly; results never "
+                 "depend on it"},
         {.name = "json", .type = SAE_OPT_BOOL, .offset = offsetof(cli_common, json), .help = "print one JSON object"},
         {.name = "quiet",
          .type = SAE_OPT_BOOL,
@@ -62,6 +70,13 @@ const sae_option *cli_common_options(size_t *count)
          .offset = offsetof(cli_common, exclude_tokens),
          .metavar = "ID,...",
          .help = "leave out the rows of these token ids"},
+        {.name = "precision",
+         .type = SAE_OPT_CHOICE,
+         .offset = offsetof(cli_common, precision),
+         .default_text = "fp32",
+         .choices = "fp32|bf16",
+         .help = "products of the language model, where a command runs one: bf16 with sums in fp32 where the processor "
+                 "has AMX or AVX-512 BF16"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -185,6 +200,7 @@ done:
 static sae_status run(const cli_command *command, void *settings, cli_app *app, int argc, char **argv, sae_error *err)
 {
     sae_option_group groups[MAX_GROUPS];
+    char screen[160];
     size_t n = 0;
     for (size_t g = 0; g < command->n_groups && n + 1 < MAX_GROUPS; g++, n++) {
         groups[n] = (sae_option_group){.config = (char *)settings + command->groups[g].base};
@@ -217,8 +233,10 @@ static sae_status run(const cli_command *command, void *settings, cli_app *app, 
                          .log = on_log,
                          .progress = on_progress,
                          .ud = app,
-                         .stop = cli_catch_signals()};
-    status = command->run(app, settings, args.words, err);
+                         .stop = cli_catch_signals(),
+                         .screen = (sae_screen_kind)app->common.screen};
+    if (app->env.screen != SAE_SCREEN_AUTO) status = sae_env_screen(&app->env, screen, sizeof screen, err);
+    if (status == SAE_OK) status = command->run(app, settings, args.words, err);
     cli_progress_clear(&app->progress);
 done:
     sae_recipe_free(recipe);

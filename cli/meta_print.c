@@ -35,10 +35,12 @@ static void print_fits(const sae_meta *m, FILE *out)
     }
     cli_table_print(&table, out);
     fprintf(out,
-            "\n  explained  share of the rows' variance about their mean; uncentred: of their squared length\n"
-            "  BatchTopK  the %lld largest pre-activations of all rows; threshold: those above %.4g, as saved\n"
-            "  random     coded by orthogonal matching pursuit with %lld atoms, a row never by itself\n",
-            (long long)(m->k * m->rows), m->theta, (long long)m->k);
+            "\n  explained  share of the rows' variance about their mean\n"
+            "  uncentred  share of their squared length\n"
+            "  BatchTopK  the %lld largest pre-activations of all rows\n"
+            "  threshold  those above %.4g: the form that is saved\n"
+            "  random     by orthogonal matching pursuit; a row is never its own atom\n",
+            (long long)(m->k * m->rows), m->theta);
 }
 
 static void print_finding(const sae_meta *m, FILE *out)

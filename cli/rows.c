@@ -25,11 +25,18 @@ sae_status cli_rows_configure(cli_rows *rows, const cli_app *app, sae_error *err
     return SAE_OK;
 }
 
+void cli_say_screen(cli_app *app)
+{
+    char screen[160];
+    if (sae_env_screen(&app->env, screen, sizeof screen, NULL) == SAE_OK) cli_say(app, "screen: %s", screen);
+}
+
 sae_status cli_rows_open(cli_rows *rows, const char *path, cli_app *app, sae_error *err)
 {
     if (!path) return cli_fail(err, SAE_E_ARG, "--acts is missing: the activations to read");
     sae_status status = sae_acts_open(&rows->acts, path, err);
     if (status != SAE_OK) return status;
+    cli_say_screen(app);
     return sae_source_open_acts(&rows->source, rows->acts, &rows->config, &app->env, err);
 }
 

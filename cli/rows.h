@@ -17,9 +17,12 @@ typedef struct cli_rows {
 
 /* Fills rows->config with the defaults and the common options. */
 sae_status cli_rows_configure(cli_rows *rows, const cli_app *app, sae_error *err);
-/* Opens `path` with rows->config, which cli_rows_configure has filled. */
+/* Opens `path` with rows->config, which cli_rows_configure has filled, and tells what its rows are screened with. */
 sae_status cli_rows_open(cli_rows *rows, const char *path, cli_app *app, sae_error *err);
 void cli_rows_close(cli_rows *rows);
+
+/* Tells what latents are screened with: for rows that come from elsewhere. */
+void cli_say_screen(cli_app *app);
 
 /* A warning when the activations are not of the kind that the SAE was trained on. */
 void cli_warn_mismatch(cli_app *app, const sae_model *model, const sae_acts_meta *acts);

@@ -9,6 +9,8 @@
 #define SMOOTH 1.01
 /* By how much another threshold's sensitivity + specificity must be larger to be worth a word. */
 #define CLEARLY 0.01
+/* Lines of the table of cross-entropies; all are in path.csv. */
+enum { SHOWN_POINTS = 16 };
 
 static cli_facts facts_on(FILE *out)
 {
@@ -200,8 +202,11 @@ static void print_ce(const sae_stitch *s, FILE *out)
     fprintf(out, "\nCross-entropy along the way, in %s order and at random\n\n",
             sae_stitch_order_name((sae_stitch_order)s->order));
     cli_table_start(&table, names, CLI_COUNT(names));
+    int64_t shown = s->ce.points < SHOWN_POINTS ? s->ce.points : SHOWN_POINTS, line = 0, point = 0;
     for (int64_t i = next_ce(own, 0); i < own->n_entries; i = next_ce(own, i + 1)) { /* the same entries of both */
         char operations[48];
+        if (point++ != line * (s->ce.points - 1) / (shown - 1)) continue;
+        line++;
         cli_format_count(operations, sizeof operations, own->entries[i].operations);
         cli_table_text(&table, operations);
         cli_table_count(&table, own->entries[i].inserted);

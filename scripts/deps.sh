@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing with apt. Usage: scripts/deps.sh GROUP...  with groups build, test, demo, experiments, format.
+# Installs what is missing with apt. Usage: scripts/deps.sh GROUP...  with groups build, test, demo, experiments, browser, format.
 # Checks for the things themselves (programs, headers, files), so that self-built ones count.
 set -euo pipefail
 
@@ -52,9 +52,14 @@ for group in "$@"; do
         need fortunes test -r /usr/share/games/fortunes/science
         ;;
     experiments) need python3 program python3 ;;
+    browser)
+        need nodejs program node
+        need npm program npm
+        [ -n "${CHROMIUM:-}" ] || need chromium program chromium
+        ;;
     format) need clang-format-14 program clang-format-14 ;;
     *)
-        echo "deps.sh: no group \"$group\"; there are build, test, demo, experiments and format" >&2
+        echo "deps.sh: no group \"$group\"; there are build, test, demo, experiments, browser and format" >&2
         exit 2
         ;;
     esac

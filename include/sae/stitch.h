@@ -137,16 +137,16 @@ SAE_API sae_status sae_stitch_run(const sae_model *small, const sae_model *large
                                   sae_error *err);
 SAE_API void sae_stitch_free(sae_stitch *stitch);
 
-/* Measures how well the language model predicts with the reconstructions of `points` (≥ 2) states in place of its
- * activations: of the path that was asked for and of the random one, spread evenly over their entries from first to
- * last, all in one pass over the contexts. Fills in ce of these entries and stitch->ce. hook, center_residual and rows
- * (keep_first, exclude) as in sae_evaluate_ce: positions that are left out keep their activations, and what is
+/* Measures how well the language model predicts with the reconstructions of `points` states (≥ 2; 0: all) in place
+ * of its activations: of the path that was asked for and of the random one, spread evenly over their entries from first
+ * to last, all in one pass over the contexts. Fills in ce of these entries and stitch->ce. hook, center_residual and
+ * rows (keep_first, exclude) as in sae_evaluate_ce: positions that are left out keep their activations, and what is
  * predicted there is not counted.
  *
  * Each batch of contexts is run up to the hook once and encoded once by A and by B; a state is a choice among these
  * activations. When many points do not fit into memory at a time, that is repeated for each group of them. SAE_E_SHAPE
- * when the hook is of another width than the SAEs, SAE_E_ARG for fewer than two points and when no prediction could be
- * counted. */
+ * when the hook is of another width than the SAEs, SAE_E_ARG for one point or fewer than 0, and when no prediction
+ * could be counted. */
 SAE_API sae_status sae_stitch_measure_ce(sae_stitch *stitch, const sae_lm *lm, const sae_contexts *contexts,
                                          sae_hook hook, bool center_residual, const sae_source_config *rows,
                                          int64_t points, const sae_env *env, sae_error *err);

@@ -33,11 +33,15 @@ sae_status sae_meta_batchtopk_codes(const sae_model *meta, const sae_meta_rows *
     int threads = sae_threads(env);
     size_t cells = (size_t)(rows->count * rows->d);
     sae_encoder *encoder = NULL;
-    float *centred = sae_alloc(cells, sizeof *centred), *norms = sae_alloc((size_t)info->n, sizeof *norms);
-    if (!centred || !norms) SAE_TRY(sae_fail_memory(err, "decoder rows", cells * sizeof *centred));
+    sae_shadow shadow = {0};
+    sae_screen_kind kind = SAE_SCREEN_FP32;
+    float *centred = sae_alloc(cells, sizeof *centred);
+    if (!centred) SAE_TRY(sae_fail_memory(err, "decoder rows", cells * sizeof *centred));
+    SAE_TRY(sae_screen_choose(env, &kind, err));
+    SAE_TRY(sae_shadow_new(&shadow, kind, info->n, rows->d, err));
     sae_center_rows(rows->unit, w.b_dec, rows->count, rows->d, centred, threads);
-    sae_row_norms(w.W_enc, info->n, rows->d, norms, threads);
-    SAE_TRY(sae_encoder_new(&encoder, rows->d, rows->count, 0, k, env, err));
+    sae_shadow_fill(&shadow, w.W_enc, threads);
+    SAE_TRY(sae_encoder_new(&encoder, kind, rows->d, rows->count, 0, k, env, err));
     SAE_TRY(sae_codes_reserve(codes, rows->count, rows->count * k, err));
     sae_encode_job job = {
         .c = centred,
@@ -46,7 +50,7 @@ sae_status sae_meta_batchtopk_codes(const sae_model *meta, const sae_meta_rows *
         .n = info->n,
         .W_enc = w.W_enc,
         .b_enc = w.b_enc,
-        .w_norm = norms,
+        .shadow = &shadow,
         .filter = SAE_FILTER_BATCH,
         .k = k,
     };
@@ -54,7 +58,7 @@ sae_status sae_meta_batchtopk_codes(const sae_model *meta, const sae_meta_rows *
 done:
     sae_encoder_free(encoder);
     sae_free(centred);
-    sae_free(norms);
+    sae_shadow_clear(&shadow);
     return status;
 }
 

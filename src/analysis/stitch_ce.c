@@ -174,11 +174,11 @@ sae_status sae_stitch_measure_ce(sae_stitch *stitch, const sae_lm *lm, const sae
     encoding e = {.stitch = stitch, .codes = {sae_codes_new(), sae_codes_new()}, .env = env};
     states all = {0};
     int64_t most = stitch->paths[stitch->order].n_entries;
-    if (points < 2)
+    if (points < 0 || points == 1)
         SAE_TRY(sae_fail(err, SAE_E_ARG, "%lld points: both ends of the path are measured, so there are at least 2",
                          (long long)points));
     if (!e.codes[0] || !e.codes[1]) SAE_TRY(sae_fail_memory(err, "codes", sizeof *e.codes[0]));
-    stitch->ce.points = points < most ? points : most;
+    stitch->ce.points = points > 0 && points < most ? points : most;
     SAE_TRY(sae_ce_runs_new(&runs, lm, contexts, hook, center_residual, rows, env, err));
     SAE_TRY(sae_ce_runs_check(runs, stitch->inside->small, err));
     SAE_TRY(choose_states(stitch, &e, stitch->ce.points, &all, err));

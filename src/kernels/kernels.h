@@ -3,10 +3,12 @@
  * ever exists outside a tile.
  *
  * Exactness. z of row b and latent i is sae_ops.dot(c_b, W_enc,i) + b_enc,i: one fp32 dot product in one fixed
- * order, the same on every instruction set. Encode computes a tile of approximate products by SGEMM (the screen),
- * and recomputes every entry that could matter by that dot; selection sees only recomputed values. */
+ * order, the same on every instruction set. Encode computes a tile of approximate products (the screen) by SGEMM or in
+ * lower precision, and recomputes every entry that could matter by that dot; selection sees only recomputed values. */
 #ifndef SAE_KERNELS_H
 #define SAE_KERNELS_H
+
+#include "kernels/shadow.h"
 
 #include <sae/env.h>
 #include <sae/io.h>
@@ -24,10 +26,10 @@ typedef enum sae_filter {
 typedef struct sae_encode_job {
     const float *c; /* [rows, d] input after centring */
     int64_t rows, d, n;
-    const float *W_enc;    /* [n, d] */
-    const float *b_enc;    /* [n] */
-    const float *w_norm;   /* [n] upper bounds of ‖W_enc,i‖ (sae_row_norms) */
-    const int32_t *subset; /* only these latents, ascending; NULL: all */
+    const float *W_enc;       /* [n, d] */
+    const float *b_enc;       /* [n] */
+    const sae_shadow *shadow; /* of W_enc; screened with its kind if the encoder is made for that, else with fp32 */
+    const int32_t *subset;    /* only these latents, ascending; NULL: all */
     int64_t n_subset;
     sae_filter filter;
     int64_t k;          /* ROW and BATCH */
@@ -48,19 +50,17 @@ typedef struct sae_encode_stats {
 } sae_encode_stats;
 
 /* Workspace for encoding up to max_rows rows at a time, with at most row_k for ROW and batch_k for BATCH (0: that
- * filter is not used). With ROW and BATCH no call allocates afterwards; with LATENT buffers grow with what fires. */
+ * filter is not used), screening with `kind` (sae_screen_choose). With ROW and BATCH no call allocates afterwards; with
+ * LATENT buffers grow with what fires. */
 typedef struct sae_encoder sae_encoder;
-sae_status sae_encoder_new(sae_encoder **out, int64_t d, int64_t max_rows, int64_t row_k, int64_t batch_k,
-                           const sae_env *env, sae_error *err);
+sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k,
+                           int64_t batch_k, const sae_env *env, sae_error *err);
 void sae_encoder_free(sae_encoder *encoder);
 
 /* codes = the active latents of every row, ascending in each row. For ROW and BATCH `codes` must have room
  * (sae_codes_reserve with rows·k entries); for LATENT it is grown. hint and stats may be NULL. */
 sae_status sae_encode(sae_encoder *encoder, const sae_encode_job *job, sae_encode_hint *hint, sae_codes *codes,
                       sae_encode_stats *stats, sae_error *err);
-
-/* norms[i] ≥ ‖W_i‖₂ for the rows of W [n, d], tight to 1e-6. */
-void sae_row_norms(const float *W, int64_t n, int64_t d, float *norms, int threads);
 
 /* ---- decode ----------------------------------------------------------------------------------- */
 

@@ -24,6 +24,13 @@ typedef struct sae_entry {
 
 #define SAE_SLICE 128 /* dimensions that sae_ops.gather works on at a time: a few slots of them fit the first cache */
 
+/* What a row of the screen's tile is held against. */
+typedef struct sae_scan {
+    int64_t n;
+    const float *bias, *norm, *error; /* [n] */
+    float x, y, low;
+} sae_scan;
+
 typedef struct sae_ops {
     const char *name; /* "avx512", "avx2", "baseline" */
     /* Σ a_j b_j in float32, in the one fixed order above; multiply and add are rounded separately. */
@@ -41,8 +48,12 @@ typedef struct sae_ops {
      * [slots][2][SAE_SLICE]. */
     void (*gather)(int64_t count, const sae_entry *entries, const float *e, const float *c, int64_t stride,
                    int64_t width, float *sums);
-    /* Indices j in [0, n) with not (z_j + bias_j < low): written to hits, the count returned. A NaN is a hit. */
-    int64_t (*scan)(const float *z, const float *bias, float low, int64_t n, int32_t *hits);
+    /* Indices j in [0, n) with not (z_j + (bias_j + x·norm_j + y·error_j) < low): written to hits, the count returned.
+     * A NaN is a hit. */
+    int64_t (*scan)(const sae_scan *scan, const float *z, int32_t *hits);
+    /* out [d] = x rounded to bfloat16, to nearest, ties to even; results below the normal numbers become 0, as the
+     * processors' products take them. Returns Σ (x_j − out_j)² in double, any order. */
+    double (*to_bf16)(const float *x, int64_t d, uint16_t *out);
     /* One Adam step on a vector; moments below 2⁻¹⁰⁰ in size become 0 (they would decay into denormals, which are
      * slow, and are far below eps). */
     void (*adam)(const sae_adam *adam, int64_t d, const float *g, float *p, float *m, float *v);

@@ -91,7 +91,7 @@ typedef struct sae_update {
     float *W_enc, *b_enc, *W_dec;    /* parameters, updated */
     float *m_W_enc, *m_b_enc, *m_W_dec;
     float *v_W_enc, *v_b_enc, *v_W_dec;
-    float *w_norm; /* [n] bounds of ‖W_enc,i‖, refreshed */
+    const sae_shadow *shadow; /* of W_enc, refreshed */
     const sae_adam *adam;
     float *bias_sums;            /* [⌈n/SAE_LATENT_CHUNK⌉, d] */
     double *chunk_squares;       /* [⌈n/SAE_LATENT_CHUNK⌉] */
@@ -101,7 +101,7 @@ typedef struct sae_update {
 
 /* Squared norm of gW_dec (projected), gW_enc and gb_enc together: the first pass when gradients are clipped. */
 double sae_update_square_norm(const sae_update *u);
-/* Gradients multiplied by `factor` (1: no clipping), Adam, renormalisation, w_norm. */
+/* Gradients multiplied by `factor` (1: no clipping), Adam, renormalisation, shadow. */
 void sae_update_apply(const sae_update *u, float factor);
 /* After either of the two: sums[j] = Σ_i W_enc,ij gb_enc,i with W_enc as it was before the update. */
 void sae_update_bias_sums(const sae_update *u, double *sums);

@@ -9,13 +9,15 @@
 
 #include <string.h>
 
-enum { BLOCK_ROWS = 4096, MIN_ROWS = 64, BLOCK_ENTRIES = 4 << 20 };
+/* LOW_ROWS: from there on a copy of W_enc in low precision takes less time than it saves. */
+enum { BLOCK_ROWS = 4096, MIN_ROWS = 64, BLOCK_ENTRIES = 4 << 20, LOW_ROWS = 64 };
 
 struct sae_coder {
     const sae_model *model;
     int64_t max_rows;
     int threads;
     const sae_env *env;
+    sae_shadow shadow; /* of W_enc, of a kind below fp32; empty: the model's serves */
     sae_encoder *encoder;
     sae_encode_hint hint;
     float *c; /* [max_rows, d] */
@@ -33,6 +35,7 @@ void sae_coder_free(sae_coder *coder)
 {
     if (!coder) return;
     sae_encoder_free(coder->encoder);
+    sae_shadow_clear(&coder->shadow);
     sae_free(coder->c);
     sae_free(coder);
 }
@@ -53,7 +56,14 @@ sae_status sae_coder_new(sae_coder **out, const sae_model *model, int64_t max_ro
         goto done;
     }
     int64_t k = info->rule == SAE_RULE_TOPK ? info->k : 0;
-    SAE_TRY(sae_encoder_new(&coder->encoder, info->d, max_rows, k, 0, env, err));
+    sae_screen_kind kind = SAE_SCREEN_FP32;
+    SAE_TRY(sae_screen_choose(env, &kind, err));
+    if (max_rows < LOW_ROWS) kind = SAE_SCREEN_FP32;
+    if (kind != SAE_SCREEN_FP32) {
+        SAE_TRY(sae_shadow_new(&coder->shadow, kind, info->n, info->d, err));
+        sae_shadow_fill(&coder->shadow, model->weights.W_enc, coder->threads);
+    }
+    SAE_TRY(sae_encoder_new(&coder->encoder, kind, info->d, max_rows, k, 0, env, err));
     *out = coder;
     coder = NULL;
 done:
@@ -85,7 +95,7 @@ sae_status sae_coder_encode(sae_coder *coder, const float *x, int64_t rows, int6
                           .n = info->n,
                           .W_enc = w->W_enc,
                           .b_enc = w->b_enc,
-                          .w_norm = coder->model->w_norm,
+                          .shadow = coder->shadow.norm ? &coder->shadow : &coder->model->shadow,
                           .filter = topk ? SAE_FILTER_ROW : SAE_FILTER_LATENT,
                           .k = info->k,
                           .theta = w->threshold};

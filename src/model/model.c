@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/parallel.h"
-#include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -50,7 +49,7 @@ void sae_model_free(sae_model *model)
 {
     if (!model) return;
     for (size_t i = 0; i < sizeof model->owned / sizeof *model->owned; i++) sae_free(model->owned[i]);
-    sae_free(model->w_norm);
+    sae_shadow_clear(&model->shadow);
     sae_free(model->path);
     sae_free(model->file);
     sae_free(model);
@@ -130,11 +129,10 @@ done:
 
 sae_status sae_model_prepare(sae_model *model, sae_error *err)
 {
-    size_t n = (size_t)model->info.n;
-    model->w_norm = sae_alloc(n, sizeof *model->w_norm);
-    if (!model->w_norm) return sae_fail_memory(err, "norms of an encoder", n * sizeof *model->w_norm);
-    sae_row_norms(model->weights.W_enc, model->info.n, model->info.d, model->w_norm, sae_threads(NULL));
-    return SAE_OK;
+    const sae_model_info *info = &model->info;
+    sae_status status = sae_shadow_new(&model->shadow, SAE_SCREEN_FP32, info->n, info->d, err);
+    if (status == SAE_OK) sae_shadow_fill(&model->shadow, model->weights.W_enc, sae_threads(NULL));
+    return status;
 }
 
 /* ---- making ------------------------------------------------------------------------------------- */

@@ -4,13 +4,15 @@
 
 #include <sae/model.h>
 
+#include "kernels/shadow.h"
+
 struct sae_model {
     sae_model_info info;
     sae_weights weights;
-    float *owned[5]; /* W_enc, b_enc, W_dec, b_dec, threshold; NULL where borrowed or absent */
-    float *w_norm;   /* [n] upper bounds of ‖W_enc,i‖, which encoding needs */
-    char *path;      /* where it was read from, "" otherwise */
-    char *file;      /* the file with its weights; NULL otherwise */
+    float *owned[5];   /* W_enc, b_enc, W_dec, b_dec, threshold; NULL where borrowed or absent */
+    sae_shadow shadow; /* of W_enc in fp32: what encoding a few rows needs */
+    char *path;        /* where it was read from, "" otherwise */
+    char *file;        /* the file with its weights; NULL otherwise */
     sae_format format;
 };
 

@@ -20,7 +20,7 @@ static measures measures_of(const sae_chart *chart)
     static const measures all[] = {
         [SAE_CHART_ALONE] = {24, 76, 36, 640},
         [SAE_CHART_WIDE] = {0, 56, 24, 640},
-        [SAE_CHART_NARROW] = {0, 44, 12, 264},
+        [SAE_CHART_NARROW] = {0, 44, 18, 258},
     };
     return all[chart->form];
 }

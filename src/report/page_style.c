@@ -48,7 +48,7 @@ static const char *const rules[] = {
     ".tiles div{border-top:2px solid var(--ink);padding:.6rem 0 1rem;display:flex;flex-direction:column}",
     ".tiles dt{order:2;font:600 .82rem/1.35 var(--sans)}",
     ".tiles dd{margin:0;font:.8rem/1.4 var(--sans);color:var(--soft);order:3}",
-    ".tiles dd.value{white-space:nowrap;order:1;font:600 1.7rem/1.25 "
+    ".tiles dd.value{order:1;font:600 1.7rem/1.25 "
     "var(--serif);color:var(--ink);font-variant-numeric:lining-nums}",
     /* figures: the caption above, as a heading that says what is seen */
     "figure{margin:2.2rem 0 2.6rem}",
@@ -64,7 +64,7 @@ static const char *const rules[] = {
     "details[open]{flex-basis:100%;min-width:0}",
     "summary{cursor:pointer;color:var(--accent)}",
     /* tables */
-    ".scroll{overflow-x:auto;margin:.6rem 0 1.6rem}",
+    ".scroll{position:relative;overflow-x:auto;margin:.6rem 0 1.6rem}",
     ".tools .scroll{max-height:26rem;overflow-y:auto}",
     "table{border-collapse:collapse;width:100%;font:.82rem/1.45 var(--sans);font-variant-numeric:tabular-nums;"
     "overflow-wrap:normal}",
@@ -75,6 +75,7 @@ static const char *const rules[] = {
     "tbody th{font-weight:400}",
     "thead th{border-bottom:1.5px solid var(--ink);vertical-align:bottom;color:var(--ink)}",
     "tbody tr{border-bottom:1px solid var(--rule)}",
+    "th.list,td.list{text-align:left}",
     ".words td,.words th{text-align:left}",
     ".words td{overflow-wrap:anywhere;min-width:7rem}",
     ".words tbody th{white-space:nowrap;color:var(--soft)}",

@@ -61,7 +61,8 @@ static void announce(const sae_run *run)
 {
     double state, workspace;
     const sae_source_info *info = sae_source_get_info(run->source);
-    sae_trainer_bytes(run->configs, run->count, run->d, run->batch, sae_threads(run->env), &state, &workspace);
+    sae_trainer_bytes(run->configs, run->count, run->trainer->screen, run->d, run->batch, sae_threads(run->env), &state,
+                      &workspace);
     sae_log(
         run->env, SAE_LOG_INFO,
         "%lld steps of %lld tokens (%.2f passes over %lld training rows of width %lld; %lld held out, %lld skipped)",

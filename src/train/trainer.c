@@ -55,15 +55,15 @@ sae_train_needs sae_train_needs_of(const sae_train_config *configs, size_t count
     return most;
 }
 
-void sae_trainer_bytes(const sae_train_config *configs, size_t count, int64_t d, int64_t batch, int threads,
-                       double *state, double *workspace)
+void sae_trainer_bytes(const sae_train_config *configs, size_t count, sae_screen_kind screen, int64_t d, int64_t batch,
+                       int threads, double *state, double *workspace)
 {
     sae_train_needs most = sae_train_needs_of(configs, count);
     double rows = (double)batch, width = (double)d;
     *state = 0;
     for (size_t i = 0; i < count; i++)
         *state += 12 * (2 * (double)configs[i].width * width + (double)configs[i].width + width) +
-                  12 * (double)configs[i].width;
+                  8 * (double)configs[i].width + sae_shadow_bytes(screen, configs[i].width, d);
     double entries = rows * (double)(most.codes_per_row + most.aux_per_row);
     /* batch (and a copy), e of each prefix, e_aux */
     double matrices = (count > 1 ? 2 : 1) + (double)most.prefixes + (most.aux_per_row > 0 ? 1 : 0);
@@ -138,7 +138,7 @@ static sae_status make_workspace(sae_trainer *t, const sae_train_needs *most, sa
     if (!sae_mul_size(rows, d, &cells) || !sae_mul_i64(t->batch, most->codes_per_row, &entries) ||
         !sae_mul_i64(t->batch, most->aux_per_row, &aux_entries))
         return sae_fail(err, SAE_E_MEMORY, "a batch of %zu rows of %zu values is too large", rows, d);
-    SAE_TRY(sae_encoder_new(&t->encoder, t->d, t->batch, most->row_k, most->batch_k, &t->env, err));
+    SAE_TRY(sae_encoder_new(&t->encoder, t->screen, t->d, t->batch, most->row_k, most->batch_k, &t->env, err));
     t->codes = sae_codes_new();
     t->aux_codes = sae_codes_new();
     if (t->count > 1) t->c = sae_alloc(cells, sizeof(float));
@@ -187,6 +187,7 @@ sae_status sae_trainer_create(sae_trainer **out, const sae_train_config *configs
     if (!t) return sae_fail_memory(err, "the trainer", sizeof *t);
     if (env) t->env = *env;
     t->threads = sae_threads(env);
+    SAE_TRY(sae_screen_choose(env, &t->screen, err));
     t->count = count;
     t->d = d;
     t->batch = batch;
@@ -197,7 +198,7 @@ sae_status sae_trainer_create(sae_trainer **out, const sae_train_config *configs
         goto done;
     }
     for (size_t i = 0; i < count; i++) {
-        SAE_TRY(sae_training_new(&t->saes[i], &configs[i], d, batch, steps, err));
+        SAE_TRY(sae_training_new(&t->saes[i], &configs[i], t->screen, d, batch, steps, err));
         sae_training_init(&t->saes[i], t->threads);
     }
     SAE_TRY(make_workspace(t, &most, err));
@@ -212,7 +213,7 @@ void sae_trainer_refresh(sae_trainer *trainer)
 {
     for (size_t i = 0; i < trainer->count; i++) {
         sae_training *t = &trainer->saes[i];
-        sae_row_norms(t->p.W_enc, t->n, t->d, t->w_norm, trainer->threads);
+        sae_shadow_fill(&t->shadow, t->p.W_enc, trainer->threads);
     }
 }
 

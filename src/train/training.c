@@ -41,8 +41,8 @@ static sae_tensors slice_tensors(float **rest, size_t n, size_t d, bool threshol
     return t;
 }
 
-sae_status sae_training_new(sae_training *out, const sae_train_config *config, int64_t d, int64_t batch, int64_t steps,
-                            sae_error *err)
+sae_status sae_training_new(sae_training *out, const sae_train_config *config, sae_screen_kind screen, int64_t d,
+                            int64_t batch, int64_t steps, sae_error *err)
 {
     bool thresholds = config->arch == SAE_ARCH_JUMPRELU;
     sae_training t = {.config = *config, .d = d, .n = config->width, .scale = 1, .rms = sqrt((double)d)};
@@ -58,9 +58,10 @@ sae_status sae_training_new(sae_training *out, const sae_train_config *config, i
         int64_t tenth = batch * steps / 10;
         t.dead_tokens = tenth < 10000000 ? (tenth > 0 ? tenth : 1) : 10000000;
     }
-    t.w_norm = sae_alloc((size_t)t.n, sizeof(float));
+    sae_status status = sae_shadow_new(&t.shadow, screen, t.n, d, err);
+    if (status != SAE_OK) return status;
     t.since_fired = sae_calloc((size_t)t.n, sizeof(int64_t));
-    bool ready = t.w_norm && t.since_fired;
+    bool ready = t.since_fired != NULL;
     sae_tensors *const views[3] = {&t.p, &t.m, &t.v};
     for (int b = 0; ready && b < 3; b++) {
         float *rest = t.blocks[b] = sae_alloc(floats, sizeof(float));
@@ -78,7 +79,7 @@ sae_status sae_training_new(sae_training *out, const sae_train_config *config, i
 void sae_training_clear(sae_training *t)
 {
     for (int b = 0; b < 3; b++) sae_free(t->blocks[b]);
-    sae_free(t->w_norm);
+    sae_shadow_clear(&t->shadow);
     sae_free(t->since_fired);
     *t = (sae_training){0};
 }
@@ -131,7 +132,7 @@ void sae_training_init(sae_training *t, int threads)
         for (int64_t j = 0; j < t->d; j++) w[j] = (float)(w[j] / sqrt(square));
         memcpy(t->p.W_enc + i * t->d, w, (size_t)t->d * sizeof(float));
     }
-    sae_row_norms(t->p.W_enc, t->n, t->d, t->w_norm, threads);
+    sae_shadow_fill(&t->shadow, t->p.W_enc, threads);
 }
 
 sae_status sae_training_init_from(sae_training *t, const sae_model *model, int threads, sae_error *err)
@@ -166,7 +167,7 @@ sae_status sae_training_init_from(sae_training *t, const sae_model *model, int t
         t->p.b_enc[i] = (float)(bias * norm * t->scale);
         if (t->p.theta && w.threshold) t->p.theta[i] = fmaxf((float)(w.threshold[i] * norm * t->scale), least);
     }
-    sae_row_norms(t->p.W_enc, t->n, t->d, t->w_norm, threads);
+    sae_shadow_fill(&t->shadow, t->p.W_enc, threads);
     return SAE_OK;
 }
 

@@ -33,7 +33,7 @@ typedef struct sae_training {
     int64_t dead_tokens;
     float *blocks[3]; /* the memory of the three below */
     sae_tensors p, m, v;
-    float *w_norm;        /* [n] */
+    sae_shadow shadow;    /* of p.W_enc */
     int64_t *since_fired; /* [n] */
     double scale;         /* of the input; 1 for none and token */
     sae_running_theta theta;
@@ -45,8 +45,8 @@ typedef struct sae_training {
     sae_encode_hint hint, aux_hint;
 } sae_training;
 
-sae_status sae_training_new(sae_training *out, const sae_train_config *config, int64_t d, int64_t batch, int64_t steps,
-                            sae_error *err);
+sae_status sae_training_new(sae_training *out, const sae_train_config *config, sae_screen_kind screen, int64_t d,
+                            int64_t batch, int64_t steps, sae_error *err);
 void sae_training_clear(sae_training *t);
 /* Width of jumprelu's window, ε, in scaled space. */
 double sae_training_bandwidth(const sae_training *t);
@@ -88,6 +88,7 @@ struct sae_trainer {
     int64_t d, batch, steps, step; /* step: how many are done */
     sae_env env;
     int threads;
+    sae_screen_kind screen;
     /* workspace, used by one SAE after the other */
     sae_encoder *encoder;
     sae_codes *codes, *aux_codes;
@@ -150,7 +151,7 @@ float sae_smallest_value(const sae_codes *codes);
 sae_status sae_trainer_smallest_kept(sae_trainer *w, sae_training *t, float *x, float *smallest, sae_error *err);
 
 /* Peak bytes of a trainer for this grid: parameters with moments, and workspace. */
-void sae_trainer_bytes(const sae_train_config *configs, size_t count, int64_t d, int64_t batch, int threads,
-                       double *state, double *workspace);
+void sae_trainer_bytes(const sae_train_config *configs, size_t count, sae_screen_kind screen, int64_t d, int64_t batch,
+                       int threads, double *state, double *workspace);
 
 #endif

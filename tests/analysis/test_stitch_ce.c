@@ -130,13 +130,13 @@ static void as_the_stitched_saes_have_it(void **state)
     }
 }
 
-/* More states than fit at a time, and more asked for than there are: all are measured. */
+/* All states: more than fit at a time. */
 static void in_groups(void **state)
 {
     sae_error err;
     journey j = journey_begin(*state, sae_stitch_config_default());
     assert_true(j.stitch->operations > 40);
-    assert_ok(measure(&j, false, 1000, NULL, &err));
+    assert_ok(measure(&j, false, 0, NULL, &err));
     assert_int_equal(j.stitch->ce.points, j.stitch->operations + 1);
     assert_int_equal(check_path(&j, SAE_STITCH_COSINE, false, 13), j.stitch->operations + 1);
     assert_int_equal(check_path(&j, SAE_STITCH_RANDOM, false, 13), j.stitch->operations + 1);
@@ -159,6 +159,19 @@ static void several_batches(void **state)
     journey_end(&j);
 }
 
+/* More asked for than there are. */
+static void all_of_a_few(void **state)
+{
+    sae_error err;
+    sae_stitch_config config = sae_stitch_config_default();
+    config.every = 1000000;
+    journey j = journey_begin(*state, config);
+    assert_ok(measure(&j, false, 50, NULL, &err));
+    assert_int_equal(j.stitch->ce.points, 2);
+    assert_int_equal(check_path(&j, SAE_STITCH_RANDOM, false, 1), 2);
+    journey_end(&j);
+}
+
 static void threads_do_not_matter(void **state)
 {
     sae_error err;
@@ -178,6 +191,7 @@ static void refused(void **state)
     journey j = journey_begin(*state, sae_stitch_config_default());
     assert_int_equal(measure(&j, false, 1, NULL, &err), SAE_E_ARG);
     assert_contains(err.message, "1 points");
+    assert_int_equal(measure(&j, false, -2, NULL, &err), SAE_E_ARG);
     volatile sig_atomic_t stop = 1;
     assert_int_equal(measure(&j, false, 4, &(sae_env){.stop = &stop}, &err), SAE_E_INTERRUPTED);
     splicing wide = *j.at;
@@ -196,8 +210,12 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_the_stitched_saes_have_it), cmocka_unit_test(in_groups), cmocka_unit_test(several_batches),
-        cmocka_unit_test(threads_do_not_matter),        cmocka_unit_test(refused),
+        cmocka_unit_test(as_the_stitched_saes_have_it),
+        cmocka_unit_test(in_groups),
+        cmocka_unit_test(several_batches),
+        cmocka_unit_test(all_of_a_few),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, splicing_setup, splicing_teardown);
 }

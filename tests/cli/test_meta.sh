@@ -66,7 +66,7 @@ works "$sae" meta $large --width 40 --epochs 40 --out meta --force
 matches out.txt '^  meta-SAE, BatchTopK +40 +4\.000 '
 matches out.txt '^  principal components +4 '
 matches out.txt '4 meta-latents each explain the decoder rows to [0-9.]+%'
-matches out.txt '^Wrote the meta-SAE, meta.json and three tables in meta'
+matches out.txt '^Wrote the meta-SAE in meta, its report meta/index.html'
 # stopped while it trains: nothing that looks complete, and the same command with --resume goes on to the same bits
 "$sae" meta $large --width 32 --k 3 --epochs 4000 --checkpoint-every 1 --acts acts --out stopped >out.txt 2>err.txt &
 running=$!
@@ -92,6 +92,9 @@ rejects 2 'k is 5: of 4 meta-latents, 1 to 4' "$sae" meta $large --width 4 --k 5
 rejects 2 '300 meta-latents are more than the 256 latents' "$sae" meta $large --width 300 --out none
 rejects 1 '1024 dimensions, the one that is taken apart for 256' "$sae" meta $large --width 32 --against other --out none
 rejects 1 '256 dimensions, these have 1024' "$sae" meta $large --width 32 --acts wide --out none
+rejects 2 'out is saes/batchtopk-256-k4, an SAE that is read here' "$sae" meta $large --width 32 --out saes/../$large --force
+rejects 2 'out is saes/batchtopk-64-k4, an SAE that is read' "$sae" meta $large --width 32 --against $small --out $small --force
+works "$sae" inspect $large
 rejects 2 'SAE is missing; usage: sae meta' "$sae" meta --width 32 --out none
 rejects 1 'nowhere' "$sae" meta nowhere --width 32 --out none
 absent none

@@ -83,6 +83,9 @@ matches out.txt '^Cross-entropy along the way, in cosine order and at random'
 equals "states in the table" "$(grep -A 3 'CE  random: MSE' out.txt | grep -c '^  [0-9]')" 3
 matches out.txt 'costs the language model [0-9.]+ nats each'
 rejects 2 '\-\-model and --text go together' "$sae" stitch $small $large --acts acts --model "$model" --out none
+works "$sae" stitch $small $large --acts acts --model "$model" --text text.txt --text-tokens 1k --every 9 --ce-points all --json
+equals "all states measured" "[$(value ce.points)]" "$(value path)"
+equals "the second too" "$(value path_random.1.ce | grep -c '^[0-9]')" 1
 rejects 2 'ce-points is "?1"?' "$sae" stitch $small $large --acts acts --ce-points 1 --out none
 rejects 1 'nowhere' "$sae" stitch $small $large --acts acts --model nowhere --text text.txt --out none
 

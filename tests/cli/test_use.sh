@@ -54,6 +54,21 @@ has_keys out sae tokens d dtype shards seconds
 works "$sae" inspect decoded --json
 equals "decoded rows" "$(value tokens)" 5842
 equals "decoded hook" "$(value hook_name)" blocks.4.hook_resid_pre
+# codes are the same bytes whatever they are screened with; what is missing is refused by name
+works "$sae" encode $small --acts acts --out fp32.safetensors --screen fp32
+matches err.txt '^screen: fp32$'
+same fp32.safetensors codes.safetensors
+for screen in bf16; do
+    if "$sae" encode $small --acts acts --out $screen.safetensors --screen $screen 2>err.txt >out.txt; then
+        matches err.txt "^screen: $screen, oneDNN [0-9.]+ brg"
+        same $screen.safetensors codes.safetensors
+    else
+        rejects 2 "screening in $screen needs oneDNN" "$sae" encode $small --acts acts --out $screen.safetensors \
+            --screen $screen
+        absent $screen.safetensors
+    fi
+done
+rejects 2 'screen.*fp16' "$sae" eval $small --acts acts --screen fp16
 # a reconstruction encodes to codes that decode to nearly itself: FVU of the decoded activations is small
 works "$sae" encode $small --acts acts --out all.safetensors --keep-first --json
 equals "rows with --keep-first" "$(value tokens)" 5888

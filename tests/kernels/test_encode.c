@@ -1,5 +1,6 @@
 /* Codes equal brute force bit for bit: the same latents, the same values, for every filter, any number of threads and
  * any hint, on data made to break the screen. */
+#include "kernels/cpu/low_gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/ref/ref.h"
 
@@ -81,22 +82,25 @@ static void check(const char *what, const sae_codes *codes, const float *f, int6
     }
 }
 
-static void compare(const problem *p, sae_filter filter, int64_t k, const int32_t *subset, int64_t n_subset,
-                    const char *name)
+static bool usable(sae_screen_kind kind)
 {
-    float *norms = malloc((size_t)p->n * 4), *f = malloc((size_t)(p->rows * p->n) * 4);
-    bool *only = subset ? calloc((size_t)p->n, 1) : NULL;
-    for (int64_t i = 0; i < n_subset; i++) only[subset[i]] = true;
-    sae_row_norms(p->W, p->n, p->d, norms, 1);
-    sae_ref_encode_float(p->c, p->rows, p->d, p->n, p->W, p->b, filter, k, p->theta, only, f);
+    return kind == SAE_SCREEN_FP32 || sae_low_gemm_usable(kind, NULL);
+}
+
+static void compare_with(const problem *p, sae_screen_kind kind, sae_filter filter, int64_t k, const int32_t *subset,
+                         int64_t n_subset, const float *f, const char *name)
+{
+    sae_shadow shadow;
+    assert_int_equal(sae_shadow_new(&shadow, kind, p->n, p->d, NULL), 0);
+    sae_shadow_fill(&shadow, p->W, 1);
     const int threads[] = {1, 2, 3, 8};
     const float hints[] = {0, 1e-3f, 1, 1e3f, 1e30f};
     for (int t = 0; t < 4; t++) {
         sae_env env = {.threads = threads[t]};
         sae_encoder *encoder = NULL;
         sae_codes *codes = sae_codes_new();
-        assert_int_equal(sae_encoder_new(&encoder, p->d, p->rows, k, filter == SAE_FILTER_BATCH ? k : 0, &env, NULL),
-                         0);
+        assert_int_equal(
+            sae_encoder_new(&encoder, kind, p->d, p->rows, k, filter == SAE_FILTER_BATCH ? k : 0, &env, NULL), 0);
         assert_int_equal(sae_codes_reserve(codes, p->rows, filter == SAE_FILTER_LATENT ? 0 : p->rows * k, NULL), 0);
         sae_encode_job job = {.c = p->c,
                               .rows = p->rows,
@@ -104,7 +108,7 @@ static void compare(const problem *p, sae_filter filter, int64_t k, const int32_
                               .n = p->n,
                               .W_enc = p->W,
                               .b_enc = p->b,
-                              .w_norm = norms,
+                              .shadow = &shadow,
                               .subset = subset,
                               .n_subset = n_subset,
                               .filter = filter,
@@ -115,8 +119,8 @@ static void compare(const problem *p, sae_filter filter, int64_t k, const int32_
             uint64_t before = sae_alloc_count();
             for (int repeat = 0; repeat < 2; repeat++) { /* the second time with the hint that the first left */
                 char what[128];
-                snprintf(what, sizeof what, "%s filter %d k %lld threads %d hint %g/%d", name, filter, (long long)k,
-                         threads[t], (double)hints[h], repeat);
+                snprintf(what, sizeof what, "%s screen %d filter %d k %lld threads %d hint %g/%d", name, kind, filter,
+                         (long long)k, threads[t], (double)hints[h], repeat);
                 assert_int_equal(sae_encode(encoder, &job, &hint, codes, NULL, NULL), SAE_OK);
                 check(what, codes, f, p->rows, p->n);
             }
@@ -125,45 +129,63 @@ static void compare(const problem *p, sae_filter filter, int64_t k, const int32_
         sae_encoder_free(encoder);
         sae_codes_free(codes);
     }
-    free(norms);
+    sae_shadow_clear(&shadow);
+}
+
+static void compare(const problem *p, sae_screen_kind kind, sae_filter filter, int64_t k, const int32_t *subset,
+                    int64_t n_subset, const char *name)
+{
+    float *f = malloc((size_t)(p->rows * p->n) * 4);
+    bool *only = subset ? calloc((size_t)p->n, 1) : NULL;
+    for (int64_t i = 0; i < n_subset; i++) only[subset[i]] = true;
+    sae_ref_encode_float(p->c, p->rows, p->d, p->n, p->W, p->b, filter, k, p->theta, only, f);
+    compare_with(p, kind, filter, k, subset, n_subset, f, name);
     free(f);
     free(only);
 }
 
+/* The kind that a test is registered for; skips where this machine lacks it. */
+static sae_screen_kind kind_of(void **state)
+{
+    sae_screen_kind kind = *(const sae_screen_kind *)*state;
+    if (!usable(kind)) skip();
+    return kind;
+}
+
 static void every_kind(void **state)
 {
-    (void)state;
+    sae_screen_kind screen = kind_of(state);
     for (int kind = 0; kind < KINDS; kind++) {
         problem p = problem_new((enum kind)kind, 75, 40, 130);
         const int64_t ks[] = {1, 5, 130};
         for (int i = 0; i < 3; i++) {
-            compare(&p, SAE_FILTER_ROW, ks[i], NULL, 0, kind_names[kind]);
-            compare(&p, SAE_FILTER_BATCH, ks[i], NULL, 0, kind_names[kind]);
+            compare(&p, screen, SAE_FILTER_ROW, ks[i], NULL, 0, kind_names[kind]);
+            compare(&p, screen, SAE_FILTER_BATCH, ks[i], NULL, 0, kind_names[kind]);
         }
-        compare(&p, SAE_FILTER_LATENT, 0, NULL, 0, kind_names[kind]);
+        compare(&p, screen, SAE_FILTER_LATENT, 0, NULL, 0, kind_names[kind]);
         problem_free(&p);
     }
 }
 
 static void several_tiles(void **state)
 {
-    (void)state;
+    sae_screen_kind screen = kind_of(state);
     problem p = problem_new(GAUSSIAN, 300, 33, 1100);
-    compare(&p, SAE_FILTER_ROW, 7, NULL, 0, "tiles");
-    compare(&p, SAE_FILTER_BATCH, 7, NULL, 0, "tiles");
-    compare(&p, SAE_FILTER_LATENT, 0, NULL, 0, "tiles");
+    compare(&p, screen, SAE_FILTER_ROW, 7, NULL, 0, "tiles");
+    compare(&p, screen, SAE_FILTER_BATCH, 7, NULL, 0, "tiles");
+    compare(&p, screen, SAE_FILTER_LATENT, 0, NULL, 0, "tiles");
     problem_free(&p);
 }
 
 static void subsets(void **state)
 {
-    (void)state;
+    sae_screen_kind screen = kind_of(state);
     int32_t subset[400];
     for (int i = 0; i < 400; i++) subset[i] = 2 * i + (i > 100);
     for (int kind = 0; kind < 3; kind++) {
         problem p = problem_new((enum kind)kind, 70, 40, 900);
-        compare(&p, SAE_FILTER_ROW, 64, subset, 400, "subset");
-        compare(&p, SAE_FILTER_ROW, 512, subset, 20, "subset smaller than k");
+        compare(&p, screen, SAE_FILTER_ROW, 64, subset, 400, "subset");
+        compare(&p, screen, SAE_FILTER_ROW, 512, subset, 20, "subset smaller than k");
         problem_free(&p);
     }
 }
@@ -172,13 +194,14 @@ static void subsets(void **state)
  * number of recomputed entries stays near the number selected. */
 static void few_are_rescored(void **state)
 {
-    (void)state;
+    sae_screen_kind screen = kind_of(state);
     problem p = problem_new(OUTLIERS, 512, 96, 2048);
-    float *norms = malloc((size_t)p.n * 4);
-    sae_row_norms(p.W, p.n, p.d, norms, 1);
+    sae_shadow shadow;
+    assert_int_equal(sae_shadow_new(&shadow, screen, p.n, p.d, NULL), 0);
+    sae_shadow_fill(&shadow, p.W, 1);
     sae_encoder *encoder = NULL;
     sae_codes *codes = sae_codes_new();
-    assert_int_equal(sae_encoder_new(&encoder, p.d, p.rows, 16, 16, NULL, NULL), 0);
+    assert_int_equal(sae_encoder_new(&encoder, screen, p.d, p.rows, 16, 16, NULL, NULL), 0);
     assert_int_equal(sae_codes_reserve(codes, p.rows, p.rows * 16, NULL), 0);
     for (int filter = 0; filter < 2; filter++) {
         sae_encode_job job = {.c = p.c,
@@ -187,7 +210,7 @@ static void few_are_rescored(void **state)
                               .n = p.n,
                               .W_enc = p.W,
                               .b_enc = p.b,
-                              .w_norm = norms,
+                              .shadow = &shadow,
                               .filter = (sae_filter)filter,
                               .k = 16};
         sae_encode_hint hint = {0};
@@ -202,19 +225,19 @@ static void few_are_rescored(void **state)
     }
     sae_encoder_free(encoder);
     sae_codes_free(codes);
-    free(norms);
+    sae_shadow_clear(&shadow);
     problem_free(&p);
 }
 
 static void no_memory(void **state)
 {
-    (void)state;
+    sae_screen_kind screen = kind_of(state);
     problem p = problem_new(GAUSSIAN, 75, 40, 130);
     for (uint64_t fail = 1;; fail++) {
         sae_encoder *encoder = NULL;
         sae_error err;
         sae_alloc_fail_after(fail);
-        sae_status status = sae_encoder_new(&encoder, p.d, p.rows, 4, 4, NULL, &err);
+        sae_status status = sae_encoder_new(&encoder, screen, p.d, p.rows, 4, 4, NULL, &err);
         sae_alloc_fail_after(0);
         sae_encoder_free(encoder);
         if (status == SAE_OK) break;
@@ -225,11 +248,17 @@ static void no_memory(void **state)
     problem_free(&p);
 }
 
+#define FOR_SCREEN(kind, test)                                                                                         \
+    {                                                                                                                  \
+#test " " #kind, test, NULL, NULL, &screens[SAE_SCREEN_##kind]                                                 \
+    }
+#define FOR_ALL(test) FOR_SCREEN(FP32, test), FOR_SCREEN(BF16, test)
+
 int main(void)
 {
+    static sae_screen_kind screens[] = {SAE_SCREEN_AUTO, SAE_SCREEN_FP32, SAE_SCREEN_BF16, SAE_SCREEN_INT8};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind),       cmocka_unit_test(several_tiles), cmocka_unit_test(subsets),
-        cmocka_unit_test(few_are_rescored), cmocka_unit_test(no_memory),
+        FOR_ALL(every_kind), FOR_ALL(several_tiles), FOR_ALL(subsets), FOR_ALL(few_are_rescored), FOR_ALL(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

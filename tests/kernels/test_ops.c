@@ -82,9 +82,11 @@ static void sums(void **state)
 static void scans(void **state)
 {
     (void)state;
-    float z[MAX], bias[MAX];
+    float z[MAX], bias[MAX], norm[MAX], error[MAX];
     fill(z, MAX, 4);
     fill(bias, MAX, 5);
+    fill(norm, MAX, 10);
+    fill(error, MAX, 11);
     z[17] = NAN;
     z[MAX - 1] = NAN;
     z[40] = INFINITY;
@@ -94,12 +96,16 @@ static void scans(void **state)
         for (int l = 0; l < 6; l++)
             for (int n = 0; n <= MAX; n += 3) {
                 int32_t hits[MAX];
-                int64_t count = sae_ops_at(table)->scan(z, bias, lows[l], n, hits), at = 0;
-                for (int j = 0; j < n; j++)
-                    if (!(z[j] + bias[j] < lows[l])) {
+                sae_scan scan = {n, bias, norm, error, 0.01f, -0.3f, lows[l]};
+                int64_t count = sae_ops_at(table)->scan(&scan, z, hits), at = 0;
+                for (int j = 0; j < n; j++) {
+                    float x = 0.01f * norm[j], y = -0.3f * error[j], slack = bias[j] + x;
+                    slack = slack + y;
+                    if (!(z[j] + slack < lows[l])) {
                         assert_true(at < count);
                         assert_int_equal(hits[at++], j);
                     }
+                }
                 assert_int_equal(at, count);
             }
 }

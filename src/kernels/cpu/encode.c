@@ -17,11 +17,18 @@
 static void worker_free(sae_worker *w)
 {
     sae_free(w->z);
-    sae_free(w->w);
     sae_free(w->bias);
+    sae_free(w->w);
+    sae_free(w->w_norm);
+    sae_free(w->w_error);
     sae_free(w->hits);
     sae_free(w->c);
+    sae_free(w->c_low);
+    sae_low_gemm_free(w->gemm);
     sae_free(w->norm);
+    sae_free(w->reach);
+    sae_free(w->by_norm);
+    sae_free(w->by_error);
     sae_free(w->filter);
     sae_free(w->found.row);
     sae_free(w->found.latent);
@@ -45,14 +52,21 @@ void sae_encoder_free(sae_encoder *e)
  * one buffer for BATCH, or a list per row of a block for ROW. Pages are touched only as far as they fill. */
 static bool worker_new(sae_worker *w, const sae_encoder *e, int64_t batch_entries)
 {
+    /* gathered rows in low precision are no longer than those in fp32 but for what pads them */
+    size_t longest = (size_t)(e->kind == SAE_SCREEN_FP32 ? e->d : sae_shadow_depth(e->kind, e->d));
     size_t d = (size_t)e->d, entries = (size_t)(e->list_capacity * e->list_rows);
     if (entries < (size_t)batch_entries) entries = (size_t)batch_entries;
     w->z = sae_alloc(SAE_TILE_ROWS * SAE_TILE_LATENTS, sizeof(float));
-    w->w = sae_alloc(SAE_TILE_LATENTS * d, sizeof(float));
     w->bias = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
+    w->w = sae_alloc(SAE_TILE_LATENTS * longest, sizeof(float));
+    w->w_norm = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
+    w->w_error = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
     w->hits = sae_alloc(SAE_TILE_LATENTS, sizeof(int32_t));
     w->c = sae_alloc(SAE_TILE_ROWS * d, sizeof(float));
     w->norm = sae_alloc(SAE_TILE_ROWS, sizeof(float));
+    w->reach = sae_alloc(SAE_TILE_ROWS, sizeof(double));
+    w->by_norm = sae_alloc(SAE_TILE_ROWS, sizeof(float));
+    w->by_error = sae_alloc(SAE_TILE_ROWS, sizeof(float));
     w->filter = sae_alloc(SAE_TILE_ROWS, sizeof(float));
     w->list_count = sae_calloc(SAE_TILE_ROWS, sizeof(int32_t));
     /* realloc'ed by LATENT, so not from sae_alloc */
@@ -60,12 +74,23 @@ static bool worker_new(sae_worker *w, const sae_encoder *e, int64_t batch_entrie
     w->found.latent = sae_realloc(NULL, entries, sizeof(int32_t));
     w->found.value = sae_realloc(NULL, entries, sizeof(float));
     w->found.capacity = (int64_t)entries;
-    return w->z && w->w && w->bias && w->hits && w->c && w->norm && w->filter && w->list_count && w->found.row &&
-           w->found.latent && w->found.value;
+    return w->z && w->bias && w->w && w->w_norm && w->w_error && w->hits && w->c && w->norm && w->reach && w->by_norm &&
+           w->by_error && w->filter && w->list_count && w->found.row && w->found.latent && w->found.value;
 }
 
-sae_status sae_encoder_new(sae_encoder **out, int64_t d, int64_t max_rows, int64_t row_k, int64_t batch_k,
-                           const sae_env *env, sae_error *err)
+/* What a worker multiplies in low precision with. */
+static sae_status worker_low(sae_worker *w, const sae_encoder *e, sae_error *err)
+{
+    int64_t depth = sae_shadow_depth(e->kind, e->d);
+    size_t bytes = SAE_TILE_ROWS * (size_t)depth * (e->kind == SAE_SCREEN_INT8 ? 1 : 2);
+    w->c_low = sae_alloc(bytes, 1);
+    if (!w->c_low) return sae_fail_memory(err, "rows in low precision", bytes);
+    memset(w->c_low, 0, bytes);
+    return sae_low_gemm_new(&w->gemm, e->kind, depth, SAE_TILE_ROWS, SAE_TILE_LATENTS, err);
+}
+
+sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k,
+                           int64_t batch_k, const sae_env *env, sae_error *err)
 {
     sae_blas_init();
     int64_t batch_entries;
@@ -74,6 +99,7 @@ sae_status sae_encoder_new(sae_encoder **out, int64_t d, int64_t max_rows, int64
     int64_t blocks = (max_rows + 31) / 32; /* no more workers than blocks of a useful size */
     e->threads = sae_threads(env);
     if (e->threads > blocks) e->threads = blocks > 0 ? (int)blocks : 1;
+    e->kind = kind;
     e->d = d;
     e->max_rows = max_rows;
     e->list_capacity = 2 * row_k;
@@ -92,6 +118,13 @@ sae_status sae_encoder_new(sae_encoder **out, int64_t d, int64_t max_rows, int64
         sae_encoder_free(e);
         return sae_fail(err, SAE_E_MEMORY, "out of memory for encoding %lld rows of %lld values with k = %lld",
                         (long long)max_rows, (long long)d, (long long)(row_k > batch_k ? row_k : batch_k));
+    }
+    for (int t = 0; kind != SAE_SCREEN_FP32 && t < e->threads; t++) {
+        sae_status status = worker_low(&e->workers[t], e, err);
+        if (status != SAE_OK) {
+            sae_encoder_free(e);
+            return status;
+        }
     }
     *out = e;
     return SAE_OK;
@@ -307,11 +340,16 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
 {
     sae_encode_stats local = {0};
     if (!stats) stats = &local;
-    sae_screen screen = {.job = job, .ops = sae_ops_best(), .n = job->subset ? job->n_subset : job->n};
-    screen.list_capacity = e->list_capacity;
+    sae_screen screen = {
+        .job = job,
+        .ops = sae_ops_best(),
+        .kind = job->shadow->kind == e->kind ? e->kind : SAE_SCREEN_FP32,
+        .n = job->subset ? job->n_subset : job->n,
+        .list_capacity = e->list_capacity,
+    };
     for (int t = 0; t < e->threads; t++) {
         e->workers[t].rescored = 0;
-        e->workers[t].out_of_memory = false;
+        e->workers[t].out_of_memory = e->workers[t].failed = false;
     }
     sae_status status = SAE_OK;
     switch (job->filter) {
@@ -331,20 +369,10 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
     }
     }
     codes->rows = job->rows;
-    for (int t = 0; t < e->threads; t++) stats->rescored += e->workers[t].rescored;
+    for (int t = 0; t < e->threads; t++) {
+        stats->rescored += e->workers[t].rescored;
+        if (status == SAE_OK && e->workers[t].failed)
+            status = sae_fail(err, SAE_E_MEMORY, "oneDNN could not run a product; --screen fp32 does without it");
+    }
     return status;
-}
-
-float sae_norm_above(const sae_ops *ops, const float *v, int64_t d)
-{
-    /* the double sum is within 2⁻⁵³·d of the truth, far inside the two steps up */
-    float norm = (float)sqrt(ops->sum_squares(v, d));
-    return nextafterf(nextafterf(norm, HUGE_VALF), HUGE_VALF);
-}
-
-void sae_row_norms(const float *W, int64_t n, int64_t d, float *norms, int threads)
-{
-    const sae_ops *ops = sae_ops_best();
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < n; i++) norms[i] = sae_norm_above(ops, W + i * d, d);
 }

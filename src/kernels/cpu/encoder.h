@@ -2,6 +2,7 @@
 #ifndef SAE_KERNELS_ENCODER_H
 #define SAE_KERNELS_ENCODER_H
 
+#include "kernels/cpu/low_gemm.h"
 #include "kernels/cpu/select.h"
 #include "kernels/kernels.h"
 #include "kernels/ops.h"
@@ -22,21 +23,29 @@ typedef struct sae_found {
 
 typedef struct sae_worker {
     float *z;            /* [SAE_TILE_ROWS, SAE_TILE_LATENTS] the tile */
-    float *w;            /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
     float *bias;         /* [SAE_TILE_LATENTS] */
+    float *w;            /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
+    float *w_norm;       /* [SAE_TILE_LATENTS] their norms */
+    float *w_error;      /* [SAE_TILE_LATENTS] and roundings */
     int32_t *hits;       /* [SAE_TILE_LATENTS] */
     float *c;            /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
+    void *c_low;         /* [SAE_TILE_ROWS, depth] the rows in low precision */
+    sae_low_gemm *gemm;  /* NULL: fp32 */
     float *norm;         /* [SAE_TILE_ROWS] upper bounds of ‖c_b‖ */
+    double *reach;       /* [SAE_TILE_ROWS] of ‖c_b‖ and ‖ĉ_b‖ */
+    float *by_norm;      /* [SAE_TILE_ROWS] what of the bound goes with ‖w‖ */
+    float *by_error;     /* [SAE_TILE_ROWS] and with ‖w − ŵ‖ */
     float *filter;       /* [SAE_TILE_ROWS] z below this are not looked for */
     sae_found found;     /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
     int32_t *list_count; /* [SAE_TILE_ROWS] */
     float cut;           /* BATCH: this worker's filter, raised when its buffer was pruned */
     int64_t rescored;
-    bool out_of_memory;
+    bool out_of_memory, failed;
 } sae_worker;
 
 struct sae_encoder {
     int threads;
+    sae_screen_kind kind;
     int64_t d, max_rows;
     int64_t list_capacity, list_rows; /* ROW: entries per row's list (2k), rows per block that lists exist for */
     sae_worker *workers;              /* [threads] */
@@ -50,6 +59,7 @@ struct sae_encoder {
 typedef struct sae_screen {
     const sae_encode_job *job;
     const sae_ops *ops;
+    sae_screen_kind kind;
     int64_t n;             /* latents to look at: job->n or job->n_subset */
     int64_t list_capacity; /* ROW */
 } sae_screen;

@@ -40,7 +40,7 @@ static double update_group(const sae_update *u, const sae_ops *ops, float factor
         ops->adam(u->adam, d, g_dec, w_dec, u->m_W_dec + i * d, u->v_W_dec + i * d);
         ops->adam(u->adam, 1, &s->bias[g], u->b_enc + i, u->m_b_enc + i, u->v_b_enc + i);
         ops->scale(d, 1 / sqrtf(ops->dot(w_dec, w_dec, d)), w_dec);
-        u->w_norm[i] = sae_norm_above(ops, w_enc, d);
+        sae_shadow_row(u->shadow, ops, i, w_enc);
     }
     return 0;
 }

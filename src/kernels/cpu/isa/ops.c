@@ -122,21 +122,57 @@ static void gather(int64_t count, const sae_entry *entries, const float *e, cons
     }
 }
 
-static int64_t scan(const float *z, const float *bias, float low, int64_t n, int32_t *hits)
+static int64_t scan(const sae_scan *s, const float *z, int32_t *hits)
 {
     int64_t j = 0, count = 0;
-    vf cut = vf_set(low);
-    for (; j + 4 * SAE_WIDTH <= n; j += 4 * SAE_WIDTH) {
+    vf cut = vf_set(s->low), x = vf_set(s->x), y = vf_set(s->y);
+    for (; j + 4 * SAE_WIDTH <= s->n; j += 4 * SAE_WIDTH) {
         uint64_t mask = 0;
         for (int p = 0; p < 4; p++) {
-            vf s = vf_load(z + j + p * SAE_WIDTH) + vf_load(bias + j + p * SAE_WIDTH);
-            mask |= (uint64_t)vf_not_less(s, cut) << (p * SAE_WIDTH);
+            int64_t at = j + p * SAE_WIDTH;
+            vf slack = vf_load(s->bias + at) + x * vf_load(s->norm + at) + y * vf_load(s->error + at);
+            mask |= (uint64_t)vf_not_less(vf_load(z + at) + slack, cut) << (p * SAE_WIDTH);
         }
         for (; mask; mask &= mask - 1) hits[count++] = (int32_t)(j + __builtin_ctzll(mask));
     }
-    for (; j < n; j++)
-        if (!(z[j] + bias[j] < low)) hits[count++] = (int32_t)j;
+    for (; j < s->n; j++)
+        if (!(z[j] + (s->bias[j] + s->x * s->norm[j] + s->y * s->error[j]) < s->low)) hits[count++] = (int32_t)j;
     return count;
+}
+
+static inline uint16_t bf16_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return (uint16_t)(bits & 0x7f80 ? bits : 0);
+}
+
+static inline float float_of(uint16_t x)
+{
+    uint32_t bits = (uint32_t)x << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static double to_bf16(const float *x, int64_t d, uint16_t *out)
+{
+    double sums[16] = {0}, total = 0;
+    int64_t j = 0;
+    for (; j + 16 <= d; j += 16)
+        for (int l = 0; l < 16; l++) {
+            out[j + l] = bf16_of(x[j + l]);
+            double error = (double)x[j + l] - (double)float_of(out[j + l]);
+            sums[l] += error * error;
+        }
+    for (; j < d; j++) {
+        out[j] = bf16_of(x[j]);
+        double error = (double)x[j] - (double)float_of(out[j]);
+        sums[0] += error * error;
+    }
+    for (int l = 0; l < 16; l++) total += sums[l];
+    return total;
 }
 
 #define TINY 0x1p-100f
@@ -190,6 +226,7 @@ const sae_ops TABLE(SAE_ISA) = {
     .axpy2 = axpy2,
     .gather = gather,
     .scan = scan,
+    .to_bf16 = to_bf16,
     .adam = adam,
     .scale = scale,
 };

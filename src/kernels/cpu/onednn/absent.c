@@ -1,6 +1,7 @@
 /* A build without oneDNN. */
 #include "base/error.h"
 #include "kernels/bf16.h"
+#include "kernels/cpu/low_gemm.h"
 #include "kernels/cpu/onednn/onednn.h"
 
 #include <stddef.h>
@@ -49,4 +50,28 @@ sae_status sae_bf16_product_run(sae_bf16_product *product, const uint16_t *A, co
 {
     (void)product, (void)A, (void)B, (void)C;
     return sae_fail(err, SAE_E_UNSUPPORTED, "no bf16 products: %s", sae_bf16_missing());
+}
+
+bool sae_low_gemm_usable(sae_screen_kind kind, char name[64])
+{
+    (void)kind, (void)name;
+    return false;
+}
+
+sae_status sae_low_gemm_new(sae_low_gemm **out, sae_screen_kind kind, int64_t depth, int64_t max_rows, int64_t latents,
+                            sae_error *err)
+{
+    (void)out, (void)kind, (void)depth, (void)max_rows, (void)latents;
+    return sae_fail(err, SAE_E_UNSUPPORTED, "no screens in low precision: %s", sae_bf16_missing());
+}
+
+void sae_low_gemm_free(sae_low_gemm *gemm)
+{
+    (void)gemm;
+}
+
+bool sae_low_gemm_run(sae_low_gemm *gemm, int64_t rows, int64_t latents, const void *A, const void *B, void *C)
+{
+    (void)gemm, (void)rows, (void)latents, (void)A, (void)B, (void)C;
+    return false;
 }

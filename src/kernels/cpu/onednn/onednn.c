@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "kernels/bf16.h"
 #include "kernels/cpu/onednn/matmul.h"
 
 #include <omp.h>
@@ -60,28 +61,16 @@ static sae_status refuse(dnnl_status_t status, const char *what, sae_error *err)
     return sae_fail(err, SAE_E_UNSUPPORTED, "%s refused %s (status %d)", sae_onednn_name(), what, (int)status);
 }
 
-static void destroy(sae_matmul *m)
-{
-    dnnl_memory_t memories[] = {m->a, m->b, m->c, m->scratch};
-    for (int i = 0; i < 4; i++)
-        if (memories[i]) dnnl_memory_destroy(memories[i]);
-    if (m->primitive) dnnl_primitive_destroy(m->primitive);
-    if (m->stream) dnnl_stream_destroy(m->stream);
-    if (m->engine) dnnl_engine_destroy(m->engine);
-}
-
-sae_status sae_bf16_product_new(sae_bf16_product **out, const sae_bf16_shape *shape, sae_error *err)
+sae_status sae_bf16_product_new(sae_bf16_product **out, const sae_bf16_shape *s, sae_error *err)
 {
     if (sae_bf16_missing()) return sae_fail(err, SAE_E_UNSUPPORTED, "no bf16 products: %s", sae_bf16_missing());
     sae_bf16_product *product = sae_calloc(1, sizeof *product);
     if (!product) return sae_fail_memory(err, "a product", sizeof *product);
-    sae_matmul *m = &product->matmul;
-    int before = omp_get_max_threads();
-    omp_set_num_threads(1);
-    dnnl_status_t status = dnnl_engine_create(&m->engine, dnnl_cpu, 0);
-    if (status == dnnl_success) status = dnnl_stream_create(&m->stream, m->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = sae_matmul_make(m, shape);
-    omp_set_num_threads(before);
+    const sae_matrix a = {{s->m, s->k}, {s->lda, 1}, dnnl_bf16, dnnl_format_tag_undef};
+    const sae_matrix b = {
+        {s->k, s->n}, {s->transposed ? 1 : s->ldb, s->transposed ? s->ldb : 1}, dnnl_bf16, dnnl_format_tag_undef};
+    const sae_matrix c = {{s->m, s->n}, {s->ldc, 1}, dnnl_f32, dnnl_format_tag_undef};
+    dnnl_status_t status = sae_matmul_new(&product->matmul, &a, &b, &c);
     if (status != dnnl_success) {
         sae_bf16_product_free(product);
         return refuse(status, "a product in bf16", err);
@@ -93,24 +82,13 @@ sae_status sae_bf16_product_new(sae_bf16_product **out, const sae_bf16_shape *sh
 void sae_bf16_product_free(sae_bf16_product *product)
 {
     if (!product) return;
-    destroy(&product->matmul);
+    sae_matmul_destroy(&product->matmul);
     sae_free(product);
 }
 
 sae_status sae_bf16_product_run(sae_bf16_product *product, const uint16_t *A, const uint16_t *B, float *C,
                                 sae_error *err)
 {
-    sae_matmul *m = &product->matmul;
-    const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, m->a}, {DNNL_ARG_WEIGHTS, m->b}, {DNNL_ARG_DST, m->c}, {DNNL_ARG_SCRATCHPAD, m->scratch}};
-    int before = omp_get_max_threads();
-    omp_set_num_threads(1);
-    /* Handles are not const in oneDNN; A and B are only read. */
-    dnnl_status_t status = dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)A);
-    if (status == dnnl_success) status = dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)B);
-    if (status == dnnl_success) status = dnnl_memory_set_data_handle(m->c, C);
-    if (status == dnnl_success) status = dnnl_primitive_execute(m->primitive, m->stream, 4, arguments);
-    if (status == dnnl_success) status = dnnl_stream_wait(m->stream);
-    omp_set_num_threads(before);
+    dnnl_status_t status = sae_matmul_run(&product->matmul, A, B, C);
     return status == dnnl_success ? SAE_OK : refuse(status, "a product in bf16", err);
 }
