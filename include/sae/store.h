@@ -17,6 +17,7 @@ extern "C" {
 
 #define SAE_STORE_VERSION      1
 #define SAE_STORE_DENSITY_BINS 40 /* log10(share of tokens) from −8 to 0, as sae_eval */
+#define SAE_STORE_REACH        63 /* tokens on each side of an example's peak whose activations are known */
 #define SAE_STORE_SPARK        16 /* bars of a latent's small histogram in a table */
 
 typedef struct sae_store sae_store;
@@ -158,6 +159,19 @@ typedef struct sae_store_place {
 SAE_API sae_status sae_store_locate(sae_store *store, const sae_store_query *query, int64_t id, sae_store_place *out,
                                     sae_error *err);
 
+/* The nearest of every latent of an SAE in another one: arrays [n] by latent. */
+typedef struct sae_store_matches {
+    int64_t n;
+    const int64_t *n_active; /* rows on which it fired */
+    const int64_t *nearest;  /* by decoder cosine; −1: none is known */
+    const double *cosine;    /* with that one; NaN: none */
+    const double *pearson;   /* largest correlation of activations with any latent there; NaN: none */
+    const bool *mutual;      /* each is the other's nearest */
+} sae_store_matches;
+/* SAE_E_ARG for an SAE that is not there. */
+SAE_API sae_status sae_store_get_matches(sae_store *store, int64_t sae, int64_t vs, const sae_store_matches **out,
+                                         sae_error *err);
+
 /* ---- texts ---------------------------------------------------------------------------------------- */
 
 typedef struct sae_store_token {
@@ -277,8 +291,8 @@ typedef struct sae_store_latent {
     size_t n_groups; /* by kind; intervals from the highest */
     const sae_store_group *groups;
 } sae_store_latent;
-/* Everything that is shown of a latent. Passages have at most `around` tokens on each side of the peak. SAE_E_ARG for
- * an SAE or latent that is not there, or around < 0. */
+/* Everything that is shown of a latent. Passages have at most `around` tokens on each side of the peak, and no more
+ * than SAE_STORE_REACH. SAE_E_ARG for an SAE or latent that is not there, or around < 0. */
 SAE_API sae_status sae_store_get_latent(sae_store *store, int64_t sae, int64_t latent, int64_t around,
                                         const sae_store_latent **out, sae_error *err);
 

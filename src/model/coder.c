@@ -20,7 +20,8 @@ struct sae_coder {
     sae_shadow shadow; /* of W_enc, of a kind below fp32; empty: the model's serves */
     sae_encoder *encoder;
     sae_encode_hint hint;
-    float *c; /* [max_rows, d] */
+    float *c;          /* [max_rows, d] */
+    const float *near; /* [n], or NULL */
 };
 
 int64_t sae_coder_rows(const sae_model *model)
@@ -71,6 +72,16 @@ done:
     return status;
 }
 
+void sae_coder_set_near(sae_coder *coder, const float *near)
+{
+    coder->near = near;
+}
+
+void sae_coder_near(const sae_coder *coder, void (*visit)(void *ud, int32_t row, int32_t latent, float z), void *ud)
+{
+    sae_encoder_near(coder->encoder, visit, ud);
+}
+
 static sae_status check_rows(const sae_coder *coder, const float *x, int64_t rows, int64_t first_row, sae_error *err)
 {
     int64_t d = coder->model->info.d, i = sae_first_non_finite(x, rows * d, coder->env);
@@ -98,7 +109,8 @@ sae_status sae_coder_encode(sae_coder *coder, const float *x, int64_t rows, int6
                           .shadow = coder->shadow.norm ? &coder->shadow : &coder->model->shadow,
                           .filter = topk ? SAE_FILTER_ROW : SAE_FILTER_LATENT,
                           .k = info->k,
-                          .theta = w->threshold};
+                          .theta = w->threshold,
+                          .near = coder->near};
     if (info->input_norm == SAE_INPUT_TOKEN) {
         sae_token_standardise(x, rows, info->d, coder->c, coder->threads);
         job.c = coder->c;

@@ -333,7 +333,7 @@ static void random_problem(sae_screen_kind kind, uint64_t seed)
     sae_shadow_fill(&shadow, W, 2);
     assert_int_equal(sae_encoder_new(&encoder, kind, d, rows, k, k, &env, NULL), SAE_OK);
     assert_int_equal(sae_codes_reserve(codes, rows, rows * k, NULL), SAE_OK);
-    sae_encode_job job = {c, rows, d, n, W, b, &shadow, NULL, 0, filter, k, theta};
+    sae_encode_job job = {c, rows, d, n, W, b, &shadow, NULL, 0, filter, k, theta, NULL};
     assert_int_equal(sae_encode(encoder, &job, &hint, codes, NULL, NULL), SAE_OK);
     for (int64_t row = 0; row < rows; row++)
         for (int64_t j = codes->row_offsets[row]; j < codes->row_offsets[row + 1]; j++)

@@ -43,6 +43,8 @@ typedef struct sae_worker {
     float *by_norm;       /* [SAE_TILE_ROWS] what of the bound goes with ‖w‖ */
     float *by_error;      /* [SAE_TILE_ROWS] and with ‖w − ŵ‖ */
     float *filter;        /* [SAE_TILE_ROWS] z below this are not looked for */
+    float *near_bias;     /* [SAE_TILE_LATENTS] biases less job->near */
+    sae_found near;       /* what exceeds job->near */
     sae_found found;      /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
     int32_t *list_count;  /* [SAE_TILE_ROWS] */
     float cut;            /* BATCH: this worker's filter, raised when its buffer was pruned */

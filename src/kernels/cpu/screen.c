@@ -90,13 +90,36 @@ static void store(const sae_screen *screen, sae_worker *worker, int64_t block_ro
     found->value[found->count++] = z;
 }
 
-static void scan_row(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *c,
-                     int64_t block_row, int64_t row)
+/* What exceeds job->near, from the same products. */
+static void scan_near(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *products,
+                      const float *c, int64_t block_row, int64_t row)
+{
+    const sae_encode_job *job = screen->job;
+    sae_found *near = &worker->near;
+    sae_scan limits = sae_tile_limits(screen, worker, at, block_row, 0);
+    limits.bias = worker->near_bias;
+    int64_t hits = screen->ops->scan(&limits, products, worker->hits);
+    for (int64_t h = 0; h < hits; h++) {
+        int32_t latent = sae_tile_latent(job, at->first + worker->hits[h]);
+        float z = screen->ops->dot(c, job->W_enc + latent * job->d, job->d) + job->b_enc[latent];
+        if (!(z > job->near[latent])) continue;
+        if (near->count == near->capacity && !grow(near)) {
+            worker->out_of_memory = true;
+            return;
+        }
+        near->row[near->count] = (int32_t)row;
+        near->latent[near->count] = latent;
+        near->value[near->count++] = z;
+    }
+}
+
+static void scan_row(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *products,
+                     const float *c, int64_t block_row, int64_t row)
 {
     const sae_encode_job *job = screen->job;
     float t = job->filter == SAE_FILTER_ROW ? worker->filter[block_row] : worker->cut;
     sae_scan limits = sae_tile_limits(screen, worker, at, block_row, t);
-    int64_t hits = screen->ops->scan(&limits, sae_tile_row(screen, worker, at, block_row), worker->hits);
+    int64_t hits = screen->ops->scan(&limits, products, worker->hits);
     worker->rescored += hits;
     int64_t h = 0;
     for (; h < hits; h += 4) {
@@ -124,7 +147,11 @@ void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *
     for (int64_t first = 0; first < screen->n && !worker->failed;) {
         sae_tile t = sae_tile_at(screen, worker, first);
         sae_tile_multiply(screen, worker, &t, c, rows);
-        for (int64_t b = 0; b < rows; b++) scan_row(screen, worker, &t, c + b * d, b, first_row + b);
+        for (int64_t b = 0; b < rows; b++) {
+            const float *products = sae_tile_row(screen, worker, &t, b);
+            scan_row(screen, worker, &t, products, c + b * d, b, first_row + b);
+            if (screen->job->near) scan_near(screen, worker, &t, products, c + b * d, b, first_row + b);
+        }
         first += t.count;
     }
 }

@@ -181,6 +181,9 @@ sae_tile sae_tile_at(const sae_screen *screen, sae_worker *worker, int64_t first
         worker->bias[j] = rounded_up(b - theta + 0x1p-21 * (fabs(b) + fabs(theta)));
         double size = (double)t.limits.norm[j] + (low ? (double)t.limits.error[j] : 0);
         if (size > t.size || isnan(size)) t.size = size;
+        if (!job->near) continue;
+        double near = (double)job->near[i];
+        worker->near_bias[j] = rounded_up(b - near + 0x1p-21 * (fabs(b) + fabs(near)));
     }
     return t;
 }
