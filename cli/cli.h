@@ -19,6 +19,7 @@ typedef struct cli_common {
     bool json, quiet, keep_first;
     int screen;                 /* sae_screen_kind */
     const char *exclude_tokens; /* ids separated by commas, or NULL */
+    int precision;              /* index into the words of --precision: a sae_precision */
 } cli_common;
 
 /* What a command works with. Results are written to `out`, which reaches stdout only when the command succeeds. */

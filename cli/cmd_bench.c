@@ -1,4 +1,5 @@
 /* sae bench: how fast this machine trains, beside what its BLAS library does alone. */
+#include "cli/bench_lm.h"
 #include "cli/bench_way.h"
 #include "cli/commands.h"
 #include "cli/json.h"
@@ -15,7 +16,7 @@ typedef struct settings {
     const char *model;
     sae_text_config text;
     int64_t d, width, k, batch, warm_steps, repeats;
-    bool quick, end_to_end;
+    bool quick, only_lm, end_to_end;
     const char *folder;
 } settings;
 
@@ -77,6 +78,11 @@ static const sae_option *options(size_t *count)
          .offset = offsetof(settings, quick),
          CLI_NO_BOUNDS,
          .help = "only the first case and the language model"},
+        {.name = "only-lm",
+         .type = SAE_OPT_BOOL,
+         .offset = offsetof(settings, only_lm),
+         CLI_NO_BOUNDS,
+         .help = "only the language model"},
         {.name = "end-to-end",
          .type = SAE_OPT_BOOL,
          .offset = offsetof(settings, end_to_end),
@@ -139,7 +145,7 @@ static size_t choose_cases(const settings *s, bench_case *cases)
     size_t count = 0;
     for (size_t i = 0; i < CLI_COUNT(standard); i++) {
         bench_case c = standard[i];
-        if (s->quick && i > 0) break;
+        if (s->only_lm || (s->quick && i > 0)) break;
         if (s->width > 0) {
             if (c.n != 12288) continue;
             c.n = s->width;
@@ -199,8 +205,7 @@ typedef struct results {
     int threads;
     bench_case cases[MAX_CASES];
     size_t n_cases;
-    sae_bench_lm lm;
-    bool has_lm;
+    cli_bench_lm lm;
 } results;
 
 static const char *data_name(const results *r, const bench_case *c)
@@ -262,18 +267,7 @@ static void print_json(const results *r, FILE *out)
         }
     }
     cli_json_end(&json);
-    cli_json_array(&json, "lm");
-    if (r->has_lm) {
-        cli_json_object(&json, NULL);
-        cli_json_int(&json, "params", r->lm.parameters);
-        cli_json_text(&json, "precision", "fp32");
-        cli_json_real(&json, "tokens_per_s", r->lm.tokens_per_s);
-        cli_json_real(&json, "gflops", r->lm.gflops);
-        cli_json_real(&json, "sgemm_gflops", r->lm.sgemm_gflops);
-        cli_json_real(&json, "ratio", r->lm.ratio);
-        cli_json_end(&json);
-    }
-    cli_json_end(&json);
+    cli_bench_lm_json(&json, &r->lm);
     cli_json_finish(&json);
 }
 
@@ -309,12 +303,6 @@ static void print_steps(const results *r, FILE *out)
         }
     }
     cli_table_print(&table, out);
-}
-
-static void print_tables(const results *r, FILE *out)
-{
-    print_machine(r, out);
-    print_steps(r, out);
     fprintf(out,
             "\n  One step on %lld tokens, k = %lld; medians of %lld, in seconds.\n"
             "  SGEMM      the encoder's dense product alone, by the BLAS library on all threads\n"
@@ -322,13 +310,13 @@ static void print_tables(const results *r, FILE *out)
             "  survivors  entries that the screen let through, per entry kept\n"
             "  memory     anonymous memory of the trainer, parameters and moments included\n",
             (long long)r->s->batch, (long long)r->s->k, (long long)r->s->repeats);
-    if (!r->has_lm) return;
-    char tokens[48];
-    cli_format_count(tokens, sizeof tokens, (int64_t)r->lm.tokens_per_s);
-    fprintf(out,
-            "\nLanguage model, %.0f M parameters: %s tokens/s, %.1f GFLOP/s; SGEMMs of its shapes %.1f GFLOP/s, ratio "
-            "%.2f\n",
-            (double)r->lm.parameters / 1e6, tokens, r->lm.gflops, r->lm.sgemm_gflops, r->lm.ratio);
+}
+
+static void print_tables(const results *r, FILE *out)
+{
+    print_machine(r, out);
+    if (r->n_cases > 0) print_steps(r, out);
+    cli_bench_lm_print(out, &r->lm);
 }
 
 /* ---- the whole way ------------------------------------------------------------------------------------ */
@@ -363,8 +351,7 @@ static sae_status run_steps(const settings *s, results *r, const cli_lm *lm, cli
         CLI_TRY(run_case(s, &r->cases[i], lm, app, err));
         tell_case(app, &r->cases[i]);
     }
-    r->has_lm = s->width == 0;
-    if (r->has_lm) CLI_TRY(sae_bench_gpt2(12, 768, 12, 50257, 32, 128, s->repeats, &r->lm, &app->env, err));
+    if (s->width == 0) CLI_TRY(cli_bench_lm_run(&r->lm, lm, s->repeats, app, err));
     if (app->common.json)
         print_json(r, app->out);
     else
@@ -415,7 +402,12 @@ static const cli_note json_keys[] = {
     {"steps", "array: d, n, B, k, arch, dense (most latents active), screen, data, dead (share), seconds {encode, "
               "select, decode, aux, update, "
               "total}, sgemm (seconds), ratio (total/sgemm), survivors, tokens_per_s, peak_bytes"},
-    {"lm", "array: params, precision, tokens_per_s, gflops, sgemm_gflops, ratio"},
+    {"lm",
+     "array, fp32 and where it can be bf16: params, precision, unit (what makes the products), tokens_per_s, gflops, "
+     "sgemm_gflops, ratio, times_fp32, amx_4_times (met, missed, or skipped: no AMX)"},
+    {"bf16_effect",
+     "of the model given, or null: model, tokens, activation_error (largest relative error of a layer's residual "
+     "stream), layer, loss_fp32, loss_bf16, loss_difference"},
     {"end_to_end",
      "with --end-to-end, in place of steps and lm: hook_name, n, k, B, tokens, trained (tokens of the training steps), "
      "text_bytes, tokenizer_bytes_per_core_s, cold (the shards were not in memory), stages (array of {stage, "
@@ -431,7 +423,9 @@ const cli_command cli_bench = {
         "Times training steps beside the plain dense product of their encoder, after some training on made data with a "
         "power-law spectrum and outlier dimensions, and on a model's activations when one is given (of several "
         "layers side by side where the case is wider than the model). Latents are held dead to time AuxK. Then the "
-        "forward pass of a random GPT-2 of 124 M parameters, beside products of its shapes.\n\n"
+        "forward pass of a random GPT-2 of 124 M parameters, beside products of its shapes, in fp32 and bf16, and what "
+        "bf16 "
+        "changes in the model that was given.\n\n"
         "With --end-to-end: tokenising, the language model up to its middle layer, writing activations, reading them "
         "shuffled from a cold cache, and training one SAE on them for one pass; then the same without files, from the "
         "running model.",

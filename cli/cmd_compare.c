@@ -113,9 +113,9 @@ static sae_status write_family(const sae_family *f, const sae_report_origin *ori
         const char *name;
         sae_status (*write)(const sae_family *, const char *, sae_error *);
     } files[] = {
-        {"family.csv", sae_family_write_members},
-        {"matrix.csv", sae_family_write_matrix},
-        {"tree.csv", sae_family_write_tree},
+        {"family.csv", sae_family_write_members}, {"matrix.csv", sae_family_write_matrix},
+        {"tree.csv", sae_family_write_tree},      {"matrix.svg", sae_family_draw_matrix},
+        {"first.svg", sae_family_draw_first},     {"tree.svg", sae_family_draw_tree},
     };
     char path[4096];
     sae_status status = SAE_OK;
@@ -129,9 +129,12 @@ static sae_status write_family(const sae_family *f, const sae_report_origin *ori
         sae_report_origin pair = *origin;
         pair.saes += i;
         pair.n_saes = 2;
+        pair.above = "../index.html";
         if (status == SAE_OK) status = write_pair(f->neighbours[i], &pair, path, err);
     }
-    return status;
+    if (status != SAE_OK) return status;
+    snprintf(path, sizeof path, "%s/index.html", dir);
+    return sae_report_family(f, origin, path, err);
 }
 
 static void write_json(const results *r, FILE *out)
@@ -175,13 +178,8 @@ static sae_status print(const results *r, const settings *s, int64_t excluded, F
     cli_sparsity_print(&r->sparsity, out);
     status = r->family ? cli_family_print(r->family, out, err) : cli_compare_print(r->pair, out, err);
     if (status != SAE_OK || !s->out) return status;
-    if (r->family)
-        fprintf(out, "\nWrote family.json and tables (.csv) in %s, and reports of neighbours: %s/1-2/index.html, …\n",
-                s->out, s->out);
-    else
-        fprintf(out,
-                "\nWrote the report %s/index.html, and compare.json, tables (.csv) and pictures (.svg) beside it\n",
-                s->out);
+    fprintf(out, "\nWrote the report %s/index.html, and %s, tables (.csv) and pictures (.svg) beside it\n", s->out,
+            markers[r->family ? FAMILY : PAIR]);
     return status;
 }
 
@@ -223,7 +221,7 @@ static void describe(results *r, const char *acts, const sae_source *source)
         size_t given = r->family ? r->family->members[i].given : i;
         r->saes[i] = (sae_report_sae){r->words[given], sae_model_get_info(r->models[given])};
     }
-    r->origin = (sae_report_origin){r->saes, r->n, acts, sae_source_get_info(source)};
+    r->origin = (sae_report_origin){r->saes, r->n, acts, sae_source_get_info(source), NULL};
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)

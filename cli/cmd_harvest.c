@@ -62,6 +62,7 @@ static void print_json(const result *r, FILE *out)
     else
         cli_json_null(&json, "d");
     cli_json_text(&json, "dtype", sae_dtype_name(cli_output_dtype(&r->s->output)));
+    cli_json_text(&json, "precision", sae_precision_name(sae_lm_get_info(r->lm->lm).precision));
     sae_hook_name(r->hooks[0], name, sizeof name);
     cli_json_text(&json, "hook_name", r->n_hooks == 1 ? name : NULL);
     cli_json_int(&json, "shards", r->shards);
@@ -159,6 +160,7 @@ static const cli_note json_keys[] = {
     {"dropped", "tokens at the end that did not fill a context"},
     {"d, hook_name", "width and name of the hook; null when there are several"},
     {"dtype", "f32, f16 or bf16"},
+    {"precision", "of the language model's products: fp32 or bf16"},
     {"shards", "shard files per hook"},
     {"hooks", "array of {hook_name, d}, one for each hook"},
     {"seconds", "wall-clock time"},

@@ -156,6 +156,7 @@ static void say_origin(report *r, const sae_acts_meta *meta, bool knows_bos, boo
     say_optional(r, "ctx", meta->ctx);
     say_bool(r, "prepend_bos", meta->prepend_bos, knows_bos);
     say_bool(r, "center_residual", meta->center_residual, knows_centering);
+    say_text(r, "precision", meta->precision);
 }
 
 static sae_status say_sae(cli_app *app, const char *path, const sae_model *model, sae_error *err)
@@ -358,7 +359,7 @@ static const cli_note json_keys[] = {
     {"codes", "rows, n, entries, l0, d, and where the activations come from"},
     {"model", "name, parameters, layers, d, heads, d_mlp, positions, vocab, tokenizer (whether there is one)"},
     {"npy", "dtype, shape"},
-    {"where from", "model, hook_name, ctx, prepend_bos, center_residual; null where the file does not say"},
+    {"where from", "model, hook_name, ctx, prepend_bos, center_residual, precision; null where the file does not say"},
     {"not_an_sae", "of npz and torch: why the tensors cannot be used as an SAE"},
     {"tensors", "of sae, codes, safetensors, npz and torch: array of {name, dtype, shape}"},
     {"values", "of the same: array of {name, value}, metadata of safetensors, texts and numbers of a state dict"},

@@ -6,7 +6,7 @@
 #include "cli/rows.h"
 #include "cli/table.h"
 
-#include <sae/meta.h>
+#include <sae/report.h>
 
 typedef struct settings {
     const char *acts, *against, *out;
@@ -30,7 +30,7 @@ static const sae_option *file_options(size_t *count)
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, out),
          .metavar = "DIR",
-         .help = "directory of the meta-SAE, with meta.json and tables (.csv)"},
+         .help = "directory of the meta-SAE, with the report index.html, meta.json, tables (.csv) and pictures (.svg)"},
     };
     *count = CLI_COUNT(table);
     return table;
@@ -61,7 +61,8 @@ static sae_status check(const settings *s, const char *sae, sae_error *err)
 }
 
 /* meta.json is written last: a directory that has it is complete. */
-static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths, sae_error *err)
+static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths, const sae_report_origin *origin,
+                              sae_error *err)
 {
     static const struct {
         const char *name;
@@ -72,6 +73,10 @@ static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths,
         {"meta_latents.csv", sae_meta_write_meta_latents, false},
         {"baselines.csv", sae_meta_write_baselines, false},
         {"against.csv", sae_meta_write_against, true},
+        {"baselines.svg", sae_meta_draw_baselines, false},
+        {"decomposition.svg", sae_meta_draw_decomposition, false},
+        {"meta_latents.svg", sae_meta_draw_meta_latents, false},
+        {"against.svg", sae_meta_draw_against, true},
     };
     char path[4096];
     cli_draft draft;
@@ -81,8 +86,9 @@ static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths,
         sae_status status = files[i].write(meta, path, err);
         if (status != SAE_OK) return status;
     }
-    sae_status status = cli_draft_open(&draft, err);
-    if (status != SAE_OK) return status;
+    snprintf(path, sizeof path, "%s/index.html", paths->out);
+    sae_status status = sae_report_meta(meta, origin, path, err);
+    if (status != SAE_OK || (status = cli_draft_open(&draft, err)) != SAE_OK) return status;
     cli_meta_json(meta, paths, draft.stream);
     snprintf(path, sizeof path, "%s/meta.json", paths->out);
     return cli_draft_write(&draft, path, err);
@@ -104,8 +110,9 @@ static void print(const sae_meta *meta, const cli_meta_paths *paths, FILE *out)
     }
     fputs("\n\n", out);
     cli_meta_print(meta, out);
-    fprintf(out, "\nWrote the meta-SAE, meta.json and %s tables in %s\n", paths->against ? "four" : "three",
-            paths->out);
+    fprintf(out,
+            "\nWrote the meta-SAE in %s, its report %s/index.html, and meta.json, tables (.csv) and pictures (.svg)\n",
+            paths->out, paths->out);
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)
@@ -123,7 +130,13 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     if (s->acts) CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     cli_show_settings(app, &cli_meta, cli_meta.n_groups, s);
     CLI_TRY(sae_meta_run(model, rows.source, against, &s->meta, s->out, &meta, &app->env, err));
-    CLI_TRY(write_files(meta, &paths, err));
+    const sae_report_sae saes[2] = {{s->against, against ? sae_model_get_info(against) : NULL},
+                                    {words[0], sae_model_get_info(model)}};
+    const sae_report_origin origin = {.saes = against ? saes : saes + 1,
+                                      .n_saes = against ? 2 : 1,
+                                      .acts = s->acts,
+                                      .rows = s->acts ? sae_source_get_info(rows.source) : NULL};
+    CLI_TRY(write_files(meta, &paths, &origin, err));
     if (app->common.json)
         cli_meta_json(meta, &paths, app->out);
     else

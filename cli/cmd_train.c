@@ -112,6 +112,7 @@ static void print_json(const settings *s, const made *m, FILE *out)
     cli_json_int(&json, "tokens", r->tokens);
     cli_json_int(&json, "steps", r->steps);
     cli_json_real(&json, "seconds", r->seconds);
+    cli_json_real(&json, "reading_seconds", r->reading);
     if (r->resumed_from >= 0)
         cli_json_int(&json, "resumed_from", r->resumed_from);
     else
@@ -341,6 +342,7 @@ static const cli_note examples[] = {
 static const cli_note json_keys[] = {
     {"out", "the directory"},
     {"tokens, steps, seconds", "what the run trained on, and how long it took"},
+    {"reading_seconds", "of these, spent waiting for rows: reading them, or running the language model"},
     {"resumed_from", "step of the checkpoint that it started from, or null"},
     {"saes",
      "array with one object per SAE: path, arch, n (width), k, l0 (asked for), lambda (in the last step; each null "

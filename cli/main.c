@@ -70,6 +70,13 @@ const sae_option *cli_common_options(size_t *count)
          .offset = offsetof(cli_common, exclude_tokens),
          .metavar = "ID,...",
          .help = "leave out the rows of these token ids"},
+        {.name = "precision",
+         .type = SAE_OPT_CHOICE,
+         .offset = offsetof(cli_common, precision),
+         .default_text = "fp32",
+         .choices = "fp32|bf16",
+         .help = "products of the language model, where a command runs one: bf16 with sums in fp32 where the processor "
+                 "has AMX or AVX-512 BF16"},
     };
     *count = CLI_COUNT(table);
     return table;

@@ -112,12 +112,28 @@ sae_status cli_lm_check(const char *model, const sae_text_config *text, sae_erro
     return SAE_OK;
 }
 
+static sae_status open_model(sae_lm **out, const char *model, cli_app *app, sae_error *err)
+{
+    const sae_precision precision = (sae_precision)app->common.precision;
+    sae_lm *lm;
+    sae_status status = sae_lm_open(&lm, model, &app->env, err);
+    if (status != SAE_OK) return status;
+    status = sae_lm_set_precision(lm, precision, &app->env, err);
+    if (status != SAE_OK) {
+        sae_lm_close(lm);
+        return status;
+    }
+    cli_say(app, "language model in %s (%s)", sae_precision_name(precision), sae_precision_unit(precision));
+    *out = lm;
+    return SAE_OK;
+}
+
 sae_status cli_lm_open(cli_lm *out, const char *model, const sae_text_config *text, cli_app *app, sae_error *err)
 {
     sae_status status = cli_lm_check(model, text, err);
     cli_lm opened = {0};
     if (status != SAE_OK) return status;
-    CLI_TRY(sae_lm_open(&opened.lm, model, &app->env, err));
+    CLI_TRY(open_model(&opened.lm, model, app, err));
     sae_lm_info info = sae_lm_get_info(opened.lm);
     if (text->ctx > info.positions) {
         status = cli_fail(err, SAE_E_ARG, "--ctx is %lld, but %s has only %lld positions", (long long)text->ctx, model,

@@ -53,14 +53,30 @@ SAE_API sae_status sae_bench_activations(const sae_lm *lm, const sae_contexts *c
 
 typedef struct sae_bench_lm {
     int64_t parameters;
+    sae_precision precision;
     double tokens_per_s;
     double gflops, sgemm_gflops; /* of the forward pass, and of plain SGEMMs of the same shapes */
     double ratio;                /* gflops / sgemm_gflops, median side by side */
+    double times_fp32;           /* tokens_per_s over that in fp32, median side by side */
 } sae_bench_lm;
 
-/* The forward pass (no logits) of a randomly initialised GPT-2 of the given shape over [batch, ctx] tokens. */
+/* The forward pass (no logits) of a randomly initialised GPT-2 of the given shape over [batch, ctx] tokens: out[0] in
+ * fp32 and, where processor and build have it, out[1] in bf16; *count says how many. */
 SAE_API sae_status sae_bench_gpt2(int64_t layers, int64_t d, int64_t heads, int64_t vocab, int64_t batch, int64_t ctx,
-                                  int64_t repeats, sae_bench_lm *out, const sae_env *env, sae_error *err);
+                                  int64_t repeats, sae_bench_lm out[2], size_t *count, const sae_env *env,
+                                  sae_error *err);
+
+/* What bf16 changes in a model, over the first `batch` contexts. */
+typedef struct sae_bench_precision {
+    int64_t tokens; /* first positions, which are outliers, are not counted */
+    double error; /* √(Σ‖a − a₃₂‖²/Σ‖a₃₂‖²) of the residual stream after the layer where that is largest */
+    int layer;           /* that layer */
+    double loss, loss32; /* mean next-token cross-entropy in bf16 and in fp32, nats */
+} sae_bench_precision;
+
+/* The model is in fp32 before and after. SAE_E_UNSUPPORTED where processor or build lack bf16. */
+SAE_API sae_status sae_bench_compare_precision(sae_lm *lm, const sae_contexts *contexts, int64_t batch,
+                                               sae_bench_precision *out, const sae_env *env, sae_error *err);
 
 /* The whole way from text to a BatchTopK SAE of one pass over the tokens. */
 typedef struct sae_bench_way_config {

@@ -103,6 +103,7 @@ typedef struct sae_acts_meta {
     sae_dtype dtype;  /* f32, f16 or bf16 */
     bool prepend_bos;
     bool center_residual;
+    char precision[8]; /* of the model's products: "fp32", "bf16"; "" when not known */
 } sae_acts_meta;
 
 typedef struct sae_acts sae_acts;

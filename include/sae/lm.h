@@ -39,11 +39,18 @@ SAE_API bool sae_tokenizer_is_special(const sae_tokenizer *tokenizer, int32_t id
 
 typedef struct sae_lm sae_lm;
 
+/* What the products of activations and weights take: float32, or bfloat16 with sums in float32. The residual stream,
+ * layer norms, attention and softmax are float32 in both. */
+typedef enum sae_precision { SAE_PRECISION_FP32, SAE_PRECISION_BF16 } sae_precision;
+/* "fp32", "bf16" */
+SAE_API const char *sae_precision_name(sae_precision precision);
+
 typedef struct sae_lm_info {
     const char *name; /* last component of the directory */
     int64_t layers, d, heads, d_mlp, positions, vocab;
     int64_t parameters; /* tied embeddings counted once */
     int32_t eos;        /* from config.json; −1 if unknown */
+    sae_precision precision;
 } sae_lm_info;
 
 /* config.json + model.safetensors, or the shards of model.safetensors.index.json; with or without the
@@ -53,6 +60,11 @@ typedef struct sae_lm_info {
 SAE_API sae_status sae_lm_open(sae_lm **out, const char *dir, const sae_env *env, sae_error *err);
 SAE_API void sae_lm_close(sae_lm *lm);
 SAE_API sae_lm_info sae_lm_get_info(const sae_lm *lm);
+/* Models are opened in fp32; this is called before the model is used. bf16 converts the weights once (2 bytes for each
+ * besides the file) and is deterministic as fp32 is. SAE_E_UNSUPPORTED where processor or build lack it. */
+SAE_API sae_status sae_lm_set_precision(sae_lm *lm, sae_precision precision, const sae_env *env, sae_error *err);
+/* What makes the products in this precision here: "AMX", "AVX-512 BF16", the BLAS library; "none" when nothing does. */
+SAE_API const char *sae_precision_unit(sae_precision precision);
 
 /* ---- hook points, by their TransformerLens names ---------------------------------------------- */
 

@@ -39,6 +39,7 @@ static sae_status open_writer(harvest *h, size_t i, sae_error *err)
         .center_residual = h->config->center_residual && sae_hook_is_residual(hook),
     };
     snprintf(meta.model, sizeof meta.model, "%s", sae_lm_get_info(h->lm).name);
+    snprintf(meta.precision, sizeof meta.precision, "%s", sae_precision_name(sae_lm_get_info(h->lm).precision));
     sae_hook_name(hook, meta.hook_name, sizeof meta.hook_name);
     char *dir = h->config->n_hooks > 1 ? sae_path_join(h->out, meta.hook_name) : sae_strdup(h->out);
     if (!dir) return sae_fail_memory(err, "a path", strlen(h->out));

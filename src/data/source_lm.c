@@ -195,6 +195,8 @@ sae_status sae_source_open_lm(sae_source **out, const sae_lm *lm, const sae_cont
                  .center_residual = r->center_residual},
     };
     snprintf(layout.meta.model, sizeof layout.meta.model, "%s", sae_lm_get_info(lm).name);
+    snprintf(layout.meta.precision, sizeof layout.meta.precision, "%s",
+             sae_precision_name(sae_lm_get_info(lm).precision));
     sae_hook_name(hook, layout.meta.hook_name, sizeof layout.meta.hook_name);
     return sae_source_create(out, &backend, r, &layout, config, err);
 }

@@ -68,6 +68,7 @@ sae_status sae_acts_meta_read(sae_acts_meta *out, const char *path, sae_error *e
     SAE_TRY(get_text(json, path, "dtype", dtype, sizeof dtype, err));
     SAE_TRY(get_bool(json, path, "prepend_bos", &meta.prepend_bos, err));
     SAE_TRY(get_bool(json, path, "center_residual", &meta.center_residual, err));
+    SAE_TRY(get_text(json, path, "precision", meta.precision, sizeof meta.precision, err));
     meta.dtype = sae_dtype_parse(dtype);
     if (!sae_dtype_is_float(meta.dtype) || meta.dtype == SAE_DTYPE_F64)
         SAE_TRY(bad_key(path, "dtype", "\"f32\", \"f16\" or \"bf16\"", err));
@@ -84,11 +85,12 @@ static json_t *known_text(const char *text)
 
 sae_status sae_acts_meta_write(const sae_acts_meta *meta, const char *path, sae_error *err)
 {
-    json_t *json = json_pack(
-        "{s:o, s:o, s:I, s:I, s:o, s:s, s:b, s:b}", "model", known_text(meta->model), "hook_name",
-        known_text(meta->hook_name), "d", (json_int_t)meta->d, "n_tokens", (json_int_t)meta->n_tokens, "ctx",
-        meta->ctx > 0 ? json_integer((json_int_t)meta->ctx) : json_null(), "dtype", sae_dtype_name(meta->dtype),
-        "prepend_bos", (int)meta->prepend_bos, "center_residual", (int)meta->center_residual);
+    json_t *json =
+        json_pack("{s:o, s:o, s:I, s:I, s:o, s:s, s:b, s:b, s:o}", "model", known_text(meta->model), "hook_name",
+                  known_text(meta->hook_name), "d", (json_int_t)meta->d, "n_tokens", (json_int_t)meta->n_tokens, "ctx",
+                  meta->ctx > 0 ? json_integer((json_int_t)meta->ctx) : json_null(), "dtype",
+                  sae_dtype_name(meta->dtype), "prepend_bos", (int)meta->prepend_bos, "center_residual",
+                  (int)meta->center_residual, "precision", known_text(meta->precision));
     sae_status status = sae_json_write(path, json, err);
     json_decref(json);
     return status;

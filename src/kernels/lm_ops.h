@@ -27,6 +27,8 @@ typedef struct sae_lm_ops {
     float (*mean)(int64_t n, const float *x);
     /* y [n] = x + a. */
     void (*add_scalar)(int64_t n, const float *x, float a, float *y);
+    /* out [n] = x in bfloat16, rounded to nearest, ties to even; NaN stays NaN. */
+    void (*to_bf16)(int64_t n, const float *x, uint16_t *out);
     /* max of x [n], n ≥ 1. */
     float (*max)(int64_t n, const float *x);
     /* Σ exp(x_j − shift). */

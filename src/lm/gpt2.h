@@ -9,7 +9,17 @@
 #include <sae/io.h>
 #include <sae/lm.h>
 
+#include "kernels/bf16.h"
 #include "kernels/lm_ops.h"
+
+/* The products of a block. */
+typedef enum sae_gpt2_product {
+    SAE_GPT2_QKV,
+    SAE_GPT2_ATTN_OUT,
+    SAE_GPT2_MLP_IN,
+    SAE_GPT2_MLP_OUT,
+    SAE_GPT2_PRODUCTS
+} sae_gpt2_product;
 
 #define SAE_GPT2_STEPS 6 /* steps of a block: z, attn_out, resid_mid, mlp_post, mlp_out, resid_post */
 
@@ -29,6 +39,7 @@ sae_status sae_gpt2_config_read(sae_gpt2_config *out, const char *path, sae_erro
 /* y = x·weight + bias, weight [in, out]. */
 typedef struct sae_linear {
     const float *weight, *bias;
+    const uint16_t *low; /* the weight in bfloat16; NULL in fp32 */
 } sae_linear;
 
 typedef struct sae_norm {
@@ -54,6 +65,8 @@ typedef struct sae_gpt2_weights {
     size_t n_files;
     float **converted; /* tensors that are not float32, or not aligned, in their files */
     size_t n_converted;
+    uint16_t *low;               /* all matrices in bfloat16; NULL in fp32 */
+    const uint16_t *unembed_low; /* [vocab, d] within it */
 } sae_gpt2_weights;
 
 /* Reads model.safetensors, or the shards that model.safetensors.index.json names. */
@@ -96,6 +109,8 @@ typedef struct sae_gpt2_tile {
     float *wide;                 /* [rows, max(3d, d_mlp)] queries, keys, values; or the MLP's hidden layer */
     float *scores;               /* [SAE_GPT2_QUERIES, ctx] */
     float *memory;               /* all of the above */
+    uint16_t *low;               /* [rows, max(d, d_mlp)] input of a product in bfloat16; NULL in fp32 */
+    sae_bf16_product *products[SAE_GPT2_PRODUCTS]; /* of a whole tile's rows; NULL in fp32 */
 } sae_gpt2_tile;
 
 sae_status sae_gpt2_tile_new(sae_gpt2_tile *tile, const sae_lm *lm, int64_t ctx, sae_error *err);
@@ -104,7 +119,7 @@ void sae_gpt2_tile_free(sae_gpt2_tile *tile);
 /* Puts the embeddings of tokens [contexts, ctx] into the tile: place 0. */
 void sae_gpt2_embed(sae_gpt2_tile *tile, const int32_t *tokens, int64_t contexts);
 /* One step: from place to place + 1. */
-void sae_gpt2_step(sae_gpt2_tile *tile, int64_t place);
+sae_status sae_gpt2_step(sae_gpt2_tile *tile, int64_t place, sae_error *err);
 /* The value [rows, width] of a hook point, valid at its place. */
 float *sae_gpt2_value(const sae_gpt2_tile *tile, sae_hook_site site);
 /* z [rows, d] = causal attention over wide = (q, k, v) [rows, 3d]. */
@@ -112,12 +127,25 @@ void sae_gpt2_attention(sae_gpt2_tile *tile, float scale);
 /* normed = final layer norm of x. */
 void sae_gpt2_final_norm(sae_gpt2_tile *tile);
 /* From a place through the remaining layers and the final norm (logits.c). */
-void sae_gpt2_finish(sae_gpt2_tile *tile, int64_t place);
+sae_status sae_gpt2_finish(sae_gpt2_tile *tile, int64_t place, sae_error *err);
+
+/* ---- bfloat16 (precision.c) ---- */
+
+/* The products that a tile needs, with its room for their inputs; nothing in fp32. */
+sae_status sae_gpt2_products_new(sae_gpt2_tile *tile, sae_error *err);
+void sae_gpt2_products_free(sae_gpt2_tile *tile);
+/* y [rows, out] = x [rows, in]·linear.low */
+sae_status sae_gpt2_multiply_low(sae_gpt2_tile *tile, sae_gpt2_product product, int64_t in, const float *x,
+                                 const sae_linear *linear, float *y, sae_error *err);
+/* sae_gpt2_unembed in bfloat16. */
+sae_status sae_gpt2_unembed_low(sae_gpt2_tile *tile, const float *final, int64_t first, int64_t count, float *logits,
+                                int64_t stride, sae_error *err);
 
 #define SAE_GPT2_LOGITS 2048 /* logits of this many tokens are held at a time */
-/* logits [rows, count] (stride elements between rows) = final [rows, d]·unembed[first … first + count)ᵀ. */
-void sae_gpt2_unembed(const sae_lm *lm, int64_t rows, const float *final, int64_t first, int64_t count, float *logits,
-                      int64_t stride);
+/* logits [rows, count] (stride elements between rows) = final [rows, d]·unembed[first … first + count)ᵀ, for the rows
+ * of the tile. */
+sae_status sae_gpt2_unembed(sae_gpt2_tile *tile, const float *final, int64_t first, int64_t count, float *logits,
+                            int64_t stride, sae_error *err);
 
 /* Checks tokens [batch, ctx] against the model: SAE_E_ARG for ctx, SAE_E_VALUE for an id. */
 sae_status sae_gpt2_check_tokens(const sae_lm *lm, const int32_t *tokens, int64_t batch, int64_t ctx, sae_error *err);

@@ -28,11 +28,12 @@ sae_status sae_gpt2_tile_new(sae_gpt2_tile *tile, const sae_lm *lm, int64_t ctx,
     tile->z = tile->normed + rows * c->d;
     tile->wide = tile->z + rows * c->d;
     tile->scores = tile->wide + rows * widest;
-    return SAE_OK;
+    return sae_gpt2_products_new(tile, err);
 }
 
 void sae_gpt2_tile_free(sae_gpt2_tile *tile)
 {
+    sae_gpt2_products_free(tile);
     sae_free(tile->memory);
     *tile = (sae_gpt2_tile){0};
 }
@@ -50,44 +51,50 @@ void sae_gpt2_embed(sae_gpt2_tile *tile, const int32_t *tokens, int64_t contexts
 }
 
 /* y [rows, out] = x [rows, in]·weight */
-static void multiply(const sae_gpt2_tile *tile, int64_t in, int64_t out, const float *x, const float *weight, float *y)
+static sae_status multiply(sae_gpt2_tile *tile, sae_gpt2_product product, int64_t in, int64_t out, const float *x,
+                           const sae_linear *linear, float *y, sae_error *err)
 {
-    sae_gemm_nn(tile->rows, out, in, 1, x, in, weight, out, 0, y, out);
+    if (linear->low) return sae_gpt2_multiply_low(tile, product, in, x, linear, y, err);
+    sae_gemm_nn(tile->rows, out, in, 1, x, in, linear->weight, out, 0, y, out);
+    return SAE_OK;
 }
 
-void sae_gpt2_step(sae_gpt2_tile *tile, int64_t place)
+sae_status sae_gpt2_step(sae_gpt2_tile *tile, int64_t place, sae_error *err)
 {
     const sae_gpt2_config *c = &tile->lm->config;
     const sae_gpt2_layer *layer = &tile->lm->weights.layers[place / SAE_GPT2_STEPS];
     const sae_lm_ops *ops = tile->ops;
     const int64_t rows = tile->rows, d = c->d;
+    sae_status status = SAE_OK;
     float scale;
     switch (place % SAE_GPT2_STEPS) {
     case 0: /* resid_pre → z */
         ops->layer_norm(rows, d, c->epsilon, tile->x, layer->ln_1.gain, layer->ln_1.bias, tile->normed);
-        multiply(tile, d, 3 * d, tile->normed, layer->qkv.weight, tile->wide);
+        SAE_TRY(multiply(tile, SAE_GPT2_QKV, d, 3 * d, tile->normed, &layer->qkv, tile->wide, err));
         ops->add_bias(rows, 3 * d, layer->qkv.bias, tile->wide);
         scale = c->scale_attention ? 1 / sqrtf((float)c->d_head) : 1;
         if (c->scale_by_layer) scale /= (float)(place / SAE_GPT2_STEPS + 1);
         sae_gpt2_attention(tile, scale);
         break;
     case 1: /* z → attn_out */
-        multiply(tile, d, d, tile->z, layer->attn_out.weight, tile->normed);
+        SAE_TRY(multiply(tile, SAE_GPT2_ATTN_OUT, d, d, tile->z, &layer->attn_out, tile->normed, err));
         ops->add_bias(rows, d, layer->attn_out.bias, tile->normed);
         break;
     case 3: /* resid_mid → mlp_post */
         ops->layer_norm(rows, d, c->epsilon, tile->x, layer->ln_2.gain, layer->ln_2.bias, tile->normed);
-        multiply(tile, d, c->d_mlp, tile->normed, layer->mlp_in.weight, tile->wide);
+        SAE_TRY(multiply(tile, SAE_GPT2_MLP_IN, d, c->d_mlp, tile->normed, &layer->mlp_in, tile->wide, err));
         ops->activate(rows, c->d_mlp, c->activation, layer->mlp_in.bias, tile->wide);
         break;
     case 4: /* mlp_post → mlp_out */
-        multiply(tile, c->d_mlp, d, tile->wide, layer->mlp_out.weight, tile->normed);
+        SAE_TRY(multiply(tile, SAE_GPT2_MLP_OUT, c->d_mlp, d, tile->wide, &layer->mlp_out, tile->normed, err));
         ops->add_bias(rows, d, layer->mlp_out.bias, tile->normed);
         break;
     default: /* attn_out → resid_mid, mlp_out → resid_post */
         ops->add(rows * d, tile->normed, tile->x);
         break;
     }
+done:
+    return status;
 }
 
 float *sae_gpt2_value(const sae_gpt2_tile *tile, sae_hook_site site)

@@ -56,5 +56,6 @@ sae_lm_info sae_lm_get_info(const sae_lm *lm)
         .vocab = c->vocab,
         .parameters = lm->weights.parameters,
         .eos = c->eos,
+        .precision = lm->weights.low ? SAE_PRECISION_BF16 : SAE_PRECISION_FP32,
     };
 }

@@ -30,7 +30,7 @@ static sae_norm norm(sae_gpt2_weights *w, int64_t d)
 
 static sae_linear linear(sae_gpt2_weights *w, int64_t in, int64_t out)
 {
-    return (sae_linear){tensor(w, in * out, 0, 0.02f), tensor(w, out, 0, 0.02f)};
+    return (sae_linear){.weight = tensor(w, in * out, 0, 0.02f), .bias = tensor(w, out, 0, 0.02f)};
 }
 
 sae_status sae_gpt2_random(sae_lm **out, int64_t layers, int64_t d, int64_t heads, int64_t positions, int64_t vocab,

@@ -254,5 +254,6 @@ void sae_gpt2_weights_clear(sae_gpt2_weights *weights)
     sae_free(weights->files);
     sae_free(weights->converted);
     sae_free(weights->layers);
+    sae_free(weights->low);
     *weights = (sae_gpt2_weights){0};
 }

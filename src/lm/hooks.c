@@ -123,14 +123,14 @@ static void copy_hook(const capture *c, size_t h, const sae_gpt2_tile *tile, int
 
 static sae_status capture_tile(void *ud, sae_gpt2_tile *tile, int64_t first, sae_error *err)
 {
-    (void)err;
     const capture *c = ud;
     sae_gpt2_embed(tile, c->tokens + first * tile->ctx, tile->contexts);
     for (int64_t place = 0;; place++) {
         for (size_t h = 0; h < c->n_hooks; h++)
             if (sae_gpt2_place(c->hooks[h]) == place) copy_hook(c, h, tile, first);
         if (place == c->last) return SAE_OK;
-        sae_gpt2_step(tile, place);
+        sae_status status = sae_gpt2_step(tile, place, err);
+        if (status != SAE_OK) return status;
     }
 }
 

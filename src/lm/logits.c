@@ -3,17 +3,23 @@
 
 #include "kernels/blas.h"
 
-void sae_gpt2_unembed(const sae_lm *lm, int64_t rows, const float *final, int64_t first, int64_t count, float *logits,
-                      int64_t stride)
+sae_status sae_gpt2_unembed(sae_gpt2_tile *tile, const float *final, int64_t first, int64_t count, float *logits,
+                            int64_t stride, sae_error *err)
 {
-    const int64_t d = lm->config.d;
-    sae_gemm_nt(rows, count, d, 1, final, d, lm->weights.unembed + first * d, d, 0, logits, stride);
+    const int64_t d = tile->lm->config.d;
+    if (tile->low) return sae_gpt2_unembed_low(tile, final, first, count, logits, stride, err);
+    sae_gemm_nt(tile->rows, count, d, 1, final, d, tile->lm->weights.unembed + first * d, d, 0, logits, stride);
+    return SAE_OK;
 }
 
-void sae_gpt2_finish(sae_gpt2_tile *tile, int64_t place)
+sae_status sae_gpt2_finish(sae_gpt2_tile *tile, int64_t place, sae_error *err)
 {
-    for (; place < SAE_GPT2_STEPS * tile->lm->config.layers; place++) sae_gpt2_step(tile, place);
+    for (; place < SAE_GPT2_STEPS * tile->lm->config.layers; place++) {
+        sae_status status = sae_gpt2_step(tile, place, err);
+        if (status != SAE_OK) return status;
+    }
     sae_gpt2_final_norm(tile);
+    return SAE_OK;
 }
 
 typedef struct job {
@@ -23,17 +29,16 @@ typedef struct job {
 
 static sae_status logits_tile(void *ud, sae_gpt2_tile *tile, int64_t first, sae_error *err)
 {
-    (void)err;
     const job *j = ud;
     const int64_t vocab = tile->lm->config.vocab;
     float *out = j->logits + first * tile->ctx * vocab;
     sae_gpt2_embed(tile, j->tokens + first * tile->ctx, tile->contexts);
-    sae_gpt2_finish(tile, 0);
-    for (int64_t v = 0; v < vocab; v += SAE_GPT2_LOGITS) {
+    sae_status status = sae_gpt2_finish(tile, 0, err);
+    for (int64_t v = 0; v < vocab && status == SAE_OK; v += SAE_GPT2_LOGITS) {
         int64_t count = vocab - v < SAE_GPT2_LOGITS ? vocab - v : SAE_GPT2_LOGITS;
-        sae_gpt2_unembed(tile->lm, tile->rows, tile->normed, v, count, out + v, vocab);
+        status = sae_gpt2_unembed(tile, tile->normed, v, count, out + v, vocab, err);
     }
-    return SAE_OK;
+    return status;
 }
 
 sae_status sae_lm_logits(const sae_lm *lm, const int32_t *tokens, int64_t batch, int64_t ctx, float *logits,

@@ -24,11 +24,13 @@ typedef struct job {
 
 static sae_status run_to_hook(void *ud, sae_gpt2_tile *tile, int64_t first, sae_error *err)
 {
-    (void)err;
     const job *j = ud;
     const int64_t d = tile->lm->config.d, row = first * tile->ctx, last = sae_gpt2_place(j->hook);
     sae_gpt2_embed(tile, j->tokens + row, tile->contexts);
-    for (int64_t place = 0; place < last; place++) sae_gpt2_step(tile, place);
+    for (int64_t place = 0; place < last; place++) {
+        sae_status status = sae_gpt2_step(tile, place, err);
+        if (status != SAE_OK) return status;
+    }
     memcpy(j->clean + row * j->width, sae_gpt2_value(tile, j->hook.site),
            (size_t)(tile->rows * j->width) * sizeof(float));
     if (j->residual) memcpy(j->residual + row * d, tile->x, (size_t)(tile->rows * d) * sizeof(float));
@@ -99,19 +101,21 @@ static void add_chunk(const job *j, const sae_gpt2_tile *tile, const int32_t *to
 }
 
 /* finals: per run [rows, d], after the last layer norm; logits: two chunks. */
-static void sum_vocabulary(const job *j, const sae_gpt2_tile *tile, const int32_t *tokens, const float *finals,
-                           float *logits, row_sums *sums)
+static sae_status sum_vocabulary(const job *j, sae_gpt2_tile *tile, const int32_t *tokens, const float *finals,
+                                 float *logits, row_sums *sums, sae_error *err)
 {
     const int64_t vocab = tile->lm->config.vocab, d = tile->lm->config.d;
     for (int64_t v = 0; v < vocab; v += SAE_GPT2_LOGITS) {
         int64_t count = vocab - v < SAE_GPT2_LOGITS ? vocab - v : SAE_GPT2_LOGITS;
         for (size_t run = 0; run < j->n_runs; run++) {
             float *chunk = logits + (run ? tile->rows * SAE_GPT2_LOGITS : 0);
-            sae_gpt2_unembed(tile->lm, tile->rows, finals + (int64_t)run * tile->rows * d, v, count, chunk,
-                             SAE_GPT2_LOGITS);
+            sae_status status =
+                sae_gpt2_unembed(tile, finals + (int64_t)run * tile->rows * d, v, count, chunk, SAE_GPT2_LOGITS, err);
+            if (status != SAE_OK) return status;
             add_chunk(j, tile, tokens, run, v, count, chunk, j->kl && run ? logits : NULL, sums);
         }
     }
+    return SAE_OK;
 }
 
 static sae_status run_from_hook(void *ud, sae_gpt2_tile *tile, int64_t first, sae_error *err)
@@ -131,11 +135,11 @@ static sae_status run_from_hook(void *ud, sae_gpt2_tile *tile, int64_t first, sa
         if (j->residual) memcpy(tile->x, j->residual + row * d, values * sizeof(float));
         memcpy(sae_gpt2_value(tile, j->hook.site), j->value[run] + row * j->width,
                (size_t)(rows * j->width) * sizeof(float));
-        sae_gpt2_finish(tile, sae_gpt2_place(j->hook));
+        SAE_TRY(sae_gpt2_finish(tile, sae_gpt2_place(j->hook), err));
         memcpy(finals + run * values, tile->normed, values * sizeof(float));
     }
     for (size_t i = 0; i < (size_t)rows * j->n_runs; i++) sums[i].most = -INFINITY;
-    sum_vocabulary(j, tile, j->tokens + row, finals, logits, sums);
+    SAE_TRY(sum_vocabulary(j, tile, j->tokens + row, finals, logits, sums, err));
     for (int64_t r = 0; r < rows; r++) {
         if (r % tile->ctx == tile->ctx - 1) continue;
         const row_sums *s = sums + (size_t)r * j->n_runs;

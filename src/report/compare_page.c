@@ -1,6 +1,7 @@
 /* The page of a comparison of two SAEs. */
 #include <sae/report.h>
 
+#include "report/best.h"
 #include "report/comparison_figures.h"
 #include "report/page.h"
 #include "report/words.h"
@@ -66,7 +67,8 @@ static void origin_of(sae_page *page, const sae_comparison *c, const sae_report_
     const double per_dim[2] = {c->mse_small / (double)c->d, c->mse_large / (double)c->d};
     const double l0[2] = {c->l0_small, c->l0_large};
     const sae_page_row rows[] = {{"L0", l0, 4}, {"MSE", mse, 4}, {"MSE per dimension", per_dim, 4}};
-    sae_page_origin(page, origin, rows, 3);
+    static const char *const roles[] = {"Small", "Large"};
+    sae_page_origin(page, origin, roles, rows, 3);
 }
 
 /* ---- one to one ---------------------------------------------------------------------------------------- */
@@ -106,7 +108,7 @@ static void one_latent(sae_page *page, const sae_comparison *c)
              (long long)c->latent, sae_plural_words(c->n_active[c->latent], "token").text, (int)c->argmax[c->latent],
              sae_fixed_words(c->large_in_small[c->latent], 3).text, sae_real_words(more, 3).text);
     sae_page_paragraph(page, text);
-    sae_table table = sae_page_table(page, caption, columns, 4);
+    sae_table table = sae_page_table(page, caption, columns, 4, 0);
     split_row(&table, "Large SAE", large, 1);
     split_row(&table, "Small SAE", small, 1);
     split_row(&table, "Large SAE, per dimension", large, 1 / (double)c->d);
@@ -118,51 +120,32 @@ static void one_latent(sae_page *page, const sae_comparison *c)
 
 enum { EXCERPT = 8 };
 
-/* The larger, the earlier a latent stands in an excerpt; NaN: not at all. */
-typedef double rank(const sae_comparison *c, int64_t i);
-
-static double by_cosine(const sae_comparison *c, int64_t i)
+static double by_cosine(const void *results, int64_t i)
 {
+    const sae_comparison *c = results;
     return c->n_active[i] >= c->min_active ? c->large_in_small[i] : NAN;
 }
 
-static double by_use_of_novel(const sae_comparison *c, int64_t i)
+static double by_use_of_novel(const void *results, int64_t i)
 {
+    const sae_comparison *c = results;
     return c->large_in_small[i] < c->threshold && c->n_active[i] > 0 ? (double)c->n_active[i] : NAN;
 }
 
-static double by_disagreement(const sae_comparison *c, int64_t i)
+static double by_disagreement(const void *results, int64_t i)
 {
+    const sae_comparison *c = results;
     return c->large_in_small[i] >= c->threshold ? c->large_in_small[i] - c->act_cos[i] : NAN;
 }
 
-/* best [EXCERPT] = the latents of highest rank, descending; ties go to the smaller id. Returns how many there are. */
-static int find_best(const sae_comparison *c, rank *rank_of, int64_t *best)
-{
-    double ranks[EXCERPT];
-    int count = 0;
-    for (int64_t i = 0; i < c->n_large; i++) {
-        double value = rank_of(c, i);
-        if (isnan(value) || (count == EXCERPT && value <= ranks[EXCERPT - 1])) continue;
-        int at = count < EXCERPT ? count++ : EXCERPT - 1;
-        for (; at > 0 && ranks[at - 1] < value; at--) {
-            ranks[at] = ranks[at - 1];
-            best[at] = best[at - 1];
-        }
-        ranks[at] = value;
-        best[at] = i;
-    }
-    return count;
-}
-
-static void excerpt(sae_page *page, const sae_comparison *c, const char *caption, rank *rank_of)
+static void excerpt(sae_page *page, const sae_comparison *c, const char *caption, sae_rank *rank)
 {
     static const char *const columns[] = {"Latent",  "Nearest", "Decoder cosine",      "Activation cosine",
                                           "Pearson", "Tokens",  "Small error, active", "Large error, active"};
     int64_t best[EXCERPT];
-    int count = find_best(c, rank_of, best);
+    int count = sae_find_best(c, c->n_large, rank, EXCERPT, best);
     if (count == 0) return;
-    sae_table table = sae_page_table(page, caption, columns, 8);
+    sae_table table = sae_page_table(page, caption, columns, 8, 0);
     for (int r = 0; r < count; r++) {
         char id[32];
         int64_t i = best[r];
@@ -245,8 +228,9 @@ sae_status sae_report_comparison(const sae_comparison *c, const sae_report_origi
     char lead[640], title[512];
     sae_page page;
     write_lead(c, lead, sizeof lead);
-    sae_page_pair_title(origin, title, sizeof title);
-    const sae_page_head head = {"Comparison of two sparse autoencoders", title, lead, sections, SECTIONS};
+    sae_page_title(origin, title, sizeof title);
+    const sae_page_head head = {
+        "Comparison of two sparse autoencoders", title, lead, origin->above, sections, SECTIONS};
     sae_status status = sae_page_open(&page, &head, err);
     if (status != SAE_OK) return status;
     SAE_TRY(write_body(&page, c, origin, err));

@@ -1,6 +1,6 @@
 /* The histograms of maximum cosines, in both directions and against random dictionaries. */
 #include "report/comparison_figures.h"
-#include "report/svg.h"
+#include "report/histogram.h"
 #include "report/words.h"
 
 #include <math.h>
@@ -24,13 +24,6 @@ static int lowest_bin(const sae_comparison *c)
         if (c->hist_large_in_small[b] || c->hist_small_in_large[b] || c->hist_random[b] || c->hist_random_cov[b])
             return b;
     return SAE_COS_BINS - 1;
-}
-
-static int64_t largest(const int64_t *bins)
-{
-    int64_t most = 1;
-    for (int b = 0; b < SAE_COS_BINS; b++) most = bins[b] > most ? bins[b] : most;
-    return most;
 }
 
 /* The cosine below which at least half of what is counted lies: the upper edge of that bin. */
@@ -78,41 +71,9 @@ static void enter_row(sae_chart *chart, double first, int row)
     chart->down = row == ROWS - 1 ? sae_chart_height(chart, RANDOM_HEIGHT) : tall;
 }
 
-static void bars(const sae_chart *chart, const int64_t *bins, const char *style, double threshold)
+static sae_histogram of(const int64_t *counts)
 {
-    fprintf(chart->out, "<g class=\"%s\" fill=\"currentColor\">\n", style);
-    for (int b = 0; b < SAE_COS_BINS; b++) {
-        if (!bins[b]) continue;
-        double x = sae_chart_x(chart, edge(b)), right = sae_chart_x(chart, edge(b + 1));
-        double y = sae_chart_y(chart, (double)bins[b]);
-        fprintf(chart->out,
-                "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"%s><title>%s to %s: %s</title></rect>\n",
-                x + 0.5, y, right - x - 1, chart->top + chart->down - y,
-                edge(b + 1) > threshold + 1e-9 ? "" : " fill-opacity=\"0.55\"",
-                sae_fixed_words(edge(b), BIN_DECIMALS).text, sae_fixed_words(edge(b + 1), BIN_DECIMALS).text,
-                sae_plural_words(bins[b], "latent").text);
-    }
-    fputs("</g>\n", chart->out);
-}
-
-static void outline(const sae_chart *chart, const int64_t *bins, const sae_chart_entry *look)
-{
-    double ground = chart->top + chart->down;
-    bool open = false;
-    fprintf(chart->out,
-            "<path class=\"%s\" fill=\"currentColor\" fill-opacity=\"0.12\" stroke=\"currentColor\" "
-            "stroke-width=\"1.6\" stroke-dasharray=\"%s\" d=\"",
-            look->style, look->dashes ? look->dashes : "none");
-    for (int b = 0; b < SAE_COS_BINS; b++) {
-        if (bins[b] && !open) fprintf(chart->out, "M%.1f %.1f", sae_chart_x(chart, edge(b)), ground);
-        if (bins[b])
-            fprintf(chart->out, "V%.1fH%.1f", sae_chart_y(chart, (double)bins[b]), sae_chart_x(chart, edge(b + 1)));
-        else if (open)
-            fprintf(chart->out, "V%.1f", ground);
-        open = bins[b] > 0;
-    }
-    if (open) fprintf(chart->out, "V%.1f", ground);
-    fputs("\"/>\n", chart->out);
+    return (sae_histogram){-1, 1, SAE_COS_BINS, counts};
 }
 
 static void row_axis(sae_chart *chart, int64_t most, int ticks)
@@ -145,20 +106,23 @@ static sae_status draw(sae_chart *chart, const void *results, sae_error *err)
     chart->top = first;
     sae_chart_grid_x(chart);
     enter_row(chart, first, 0);
-    row_axis(chart, largest(c->hist_large_in_small), 5);
-    bars(chart, c->hist_large_in_small, "cl", c->threshold);
+    sae_histogram h = of(c->hist_large_in_small);
+    row_axis(chart, sae_histogram_most(&h), 5);
+    sae_histogram_bars(chart, &h, "cl", "latent", c->threshold);
     sae_chart_ground(chart);
     row_name(chart, narrow ? "Large SAE, in the small one" : "Latents of the large SAE, in the small one");
     enter_row(chart, first, 1);
-    row_axis(chart, largest(c->hist_small_in_large), 5);
-    bars(chart, c->hist_small_in_large, "cs", c->threshold);
+    h = of(c->hist_small_in_large);
+    row_axis(chart, sae_histogram_most(&h), 5);
+    sae_histogram_bars(chart, &h, "cs", "latent", c->threshold);
     sae_chart_ground(chart);
     row_name(chart, narrow ? "Small SAE, in the large one" : "Latents of the small SAE, in the large one");
     enter_row(chart, first, 2);
-    int64_t most = largest(c->hist_random), most_cov = largest(c->hist_random_cov);
+    sae_histogram random = of(c->hist_random), random_cov = of(c->hist_random_cov);
+    int64_t most = sae_histogram_most(&random), most_cov = sae_histogram_most(&random_cov);
     row_axis(chart, most > most_cov ? most : most_cov, 3);
-    outline(chart, c->hist_random, &key[0]);
-    outline(chart, c->hist_random_cov, &key[1]);
+    sae_histogram_outline(chart, &random, &key[0]);
+    sae_histogram_outline(chart, &random_cov, &key[1]);
     sae_chart_ground(chart);
     row_name(chart, narrow ? "Large SAE, in random ones" : "Latents of the large SAE, in random dictionaries");
     chart->top = first;

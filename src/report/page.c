@@ -36,6 +36,11 @@ static void write_policy(FILE *out, const char *css, size_t length)
 static void write_contents(FILE *out, const sae_page_head *head)
 {
     fputs("<nav aria-label=\"Contents\"><ol>\n", out);
+    if (head->above) {
+        fputs("<li><a href=\"", out);
+        sae_svg_text(out, head->above);
+        fputs("\">↑ All SAEs</a></li>\n", out);
+    }
     for (int s = 0; s < head->n_sections; s++) {
         fprintf(out, "<li><a href=\"#%s\">", head->sections[s].id);
         sae_svg_text(out, head->sections[s].title);
@@ -86,11 +91,13 @@ static int last_component(const char *path, const char **start)
     return (int)(end - from);
 }
 
-void sae_page_pair_title(const sae_report_origin *origin, char *out, size_t size)
+void sae_page_title(const sae_report_origin *origin, char *out, size_t size)
 {
     const char *small = origin->saes[0].name, *large = origin->saes[origin->n_saes - 1].name, *a, *b;
     int a_length = last_component(small, &a), b_length = last_component(large, &b);
-    if (a_length == b_length && memcmp(a, b, (size_t)a_length) == 0)
+    if (origin->n_saes == 1)
+        snprintf(out, size, "%.*s", a_length, a);
+    else if (a_length == b_length && memcmp(a, b, (size_t)a_length) == 0)
         snprintf(out, size, "%s and %s", small, large);
     else
         snprintf(out, size, "%.*s and %.*s", a_length, a, b_length, b);
@@ -175,9 +182,9 @@ static void scroll_begin(sae_page *page, const char *style, const char *name)
     fputs("\">\n", page->out);
 }
 
-sae_table sae_page_table(sae_page *page, const char *caption, const char *const *columns, int count)
+sae_table sae_page_table(sae_page *page, const char *caption, const char *const *columns, int count, int words)
 {
-    sae_table table = {.out = page->out};
+    sae_table table = {.out = page->out, .words = words};
     scroll_begin(page, "scroll", caption);
     sae_table_begin(&table, caption, columns, count);
     return table;
@@ -282,7 +289,8 @@ static void trained_on(FILE *out, const sae_report_sae *sae)
     fputs("</bdi>", out);
 }
 
-void sae_page_origin(sae_page *page, const sae_report_origin *origin, const sae_page_row *rows, int count)
+void sae_page_origin(sae_page *page, const sae_report_origin *origin, const char *const *roles,
+                     const sae_page_row *rows, int count)
 {
     static const struct {
         const char *name;
@@ -293,7 +301,7 @@ void sae_page_origin(sae_page *page, const sae_report_origin *origin, const sae_
     fputs("<table><caption>The SAEs</caption>\n<thead><tr><th scope=\"col\"><span class=\"away\">Fact</span></th>",
           out);
     for (size_t s = 0; s < origin->n_saes; s++)
-        element(out, "th scope=\"col\"", origin->n_saes == 2 ? (s ? "Large" : "Small") : "SAE");
+        element(out, "th scope=\"col\"", roles ? roles[s] : sae_count_words((int64_t)s + 1).text);
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t f = 0; f < sizeof facts / sizeof *facts; f++) {
         fputs("<tr>", out);
@@ -313,6 +321,7 @@ void sae_page_origin(sae_page *page, const sae_report_origin *origin, const sae_
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
+    if (!origin->rows) return;
     fputs("<p>Measured on the activations <bdi>", out);
     sae_svg_text(out, known(origin->acts));
     fputs("</bdi>, of <bdi>", out);

@@ -75,6 +75,7 @@ static const char *const rules[] = {
     "tbody th{font-weight:400}",
     "thead th{border-bottom:1.5px solid var(--ink);vertical-align:bottom;color:var(--ink)}",
     "tbody tr{border-bottom:1px solid var(--rule)}",
+    "th.list,td.list{text-align:left}",
     ".words td,.words th{text-align:left}",
     ".words td{overflow-wrap:anywhere;min-width:7rem}",
     ".words tbody th{white-space:nowrap;color:var(--soft)}",

@@ -1,6 +1,7 @@
 /* The page of a stitching. */
 #include <sae/report.h>
 
+#include "report/best.h"
 #include "report/page.h"
 #include "report/stitch_figures.h"
 #include "report/words.h"
@@ -61,23 +62,26 @@ static void tiles(sae_page *page, const sae_stitch *s)
 
 enum { EXCERPT = 8 };
 
-/* Swaps with the largest effect, of the sign that `sign` has: improving (−1) or worsening (1). */
-static void swaps(sae_page *page, const sae_stitch *s, const char *caption, int sign)
+static double by_gain(const void *results, int64_t component)
+{
+    double delta = ((const sae_stitch *)results)->components[component].delta_mse;
+    return delta < 0 ? -delta : NAN;
+}
+
+static double by_loss(const void *results, int64_t component)
+{
+    double delta = ((const sae_stitch *)results)->components[component].delta_mse;
+    return delta > 0 ? delta : NAN;
+}
+
+static void swaps(sae_page *page, const sae_stitch *s, const char *caption, sae_rank *rank)
 {
     static const char *const columns[] = {"Component", "Of the small SAE", "Of the large SAE", "Largest cosine",
                                           "ΔMSE of this swap alone"};
     int64_t best[EXCERPT];
-    int count = 0;
-    for (int64_t i = 0; i < s->n_swap; i++) {
-        double effect = sign * s->components[i].delta_mse;
-        if (!(effect > 0) || (count == EXCERPT && effect <= sign * s->components[best[EXCERPT - 1]].delta_mse))
-            continue;
-        int at = count < EXCERPT ? count++ : EXCERPT - 1;
-        for (; at > 0 && sign * s->components[best[at - 1]].delta_mse < effect; at--) best[at] = best[at - 1];
-        best[at] = i;
-    }
+    int count = sae_find_best(s, s->n_swap, rank, EXCERPT, best);
     if (count == 0) return;
-    sae_table table = sae_page_table(page, caption, columns, 5);
+    sae_table table = sae_page_table(page, caption, columns, 5, 0);
     for (int r = 0; r < count; r++) {
         const sae_stitch_component *c = &s->components[best[r]];
         sae_table_row(&table);
@@ -119,7 +123,8 @@ static sae_status write_body(sae_page *page, const sae_stitch *s, const sae_repo
     const double mse[2] = {s->base.mse, s->large.mse}, fvu[2] = {s->base.fvu, s->large.fvu};
     const double l0[2] = {s->base.l0, s->large.l0}, theta[2] = {s->theta_small, s->theta_large};
     const sae_page_row rows[] = {{"L0", l0, 4}, {"MSE", mse, 4}, {"FVU", fvu, 4}, {"Threshold found for k", theta, 4}};
-    sae_page_origin(page, origin, rows, isnan(theta[0]) && isnan(theta[1]) ? 3 : 4);
+    static const char *const roles[] = {"Small", "Large"};
+    sae_page_origin(page, origin, roles, rows, isnan(theta[0]) && isnan(theta[1]) ? 3 : 4);
     sae_page_begin(page, INSERTIONS);
     SAE_TRY(sae_page_figure(page, &sae_delta_figure, s, err));
     sae_page_begin(page, PREDICTION);
@@ -128,8 +133,8 @@ static sae_status write_body(sae_page *page, const sae_stitch *s, const sae_repo
     SAE_TRY(sae_page_figure(page, &sae_roc_figure, s, err));
     sae_page_begin(page, COMPONENTS);
     SAE_TRY(sae_page_figure(page, &sae_sizes_figure, s, err));
-    swaps(page, s, "Swaps that improve the small SAE most", -1);
-    swaps(page, s, "Swaps that worsen it most", 1);
+    swaps(page, s, "Swaps that improve the small SAE most", by_gain);
+    swaps(page, s, "Swaps that worsen it most", by_loss);
     sae_page_begin(page, PATH);
     SAE_TRY(sae_page_figure(page, &sae_orders_figure, s, err));
     snprintf(text, sizeof text,
@@ -147,8 +152,8 @@ sae_status sae_report_stitch(const sae_stitch *s, const sae_report_origin *origi
     char lead[640], title[512];
     sae_page page;
     write_lead(s, lead, sizeof lead);
-    sae_page_pair_title(origin, title, sizeof title);
-    const sae_page_head head = {"Stitching of two sparse autoencoders", title, lead, sections, SECTIONS};
+    sae_page_title(origin, title, sizeof title);
+    const sae_page_head head = {"Stitching of two sparse autoencoders", title, lead, origin->above, sections, SECTIONS};
     sae_status status = sae_page_open(&page, &head, err);
     if (status != SAE_OK) return status;
     SAE_TRY(write_body(&page, s, origin, err));

@@ -13,7 +13,7 @@ void sae_table_begin(sae_table *table, const char *caption, const char *const *c
     sae_svg_text(table->out, caption);
     fputs("</caption>\n<thead><tr>", table->out);
     for (int c = 0; c < count; c++) {
-        fputs("<th scope=\"col\">", table->out);
+        fputs(c > 0 && c == table->words ? "<th scope=\"col\" class=\"list\">" : "<th scope=\"col\">", table->out);
         sae_svg_text(table->out, columns[c]);
         fputs("</th>", table->out);
     }
@@ -29,7 +29,10 @@ void sae_table_row(sae_table *table)
 
 static void cell_open(sae_table *table)
 {
-    fputs(table->cells == 0 ? "<th scope=\"row\">" : "<td>", table->out);
+    fputs(table->cells == 0              ? "<th scope=\"row\">"
+          : table->cells == table->words ? "<td class=\"list\">"
+                                         : "<td>",
+          table->out);
 }
 
 static void cell_close(sae_table *table)
@@ -42,6 +45,17 @@ void sae_table_text(sae_table *table, const char *text)
 {
     cell_open(table);
     sae_svg_text(table->out, text);
+    cell_close(table);
+}
+
+void sae_table_link(sae_table *table, const char *target, const char *text)
+{
+    cell_open(table);
+    fputs("<a href=\"", table->out);
+    sae_svg_text(table->out, target);
+    fputs("\">", table->out);
+    sae_svg_text(table->out, text);
+    fputs("</a>", table->out);
     cell_close(table);
 }
 

@@ -184,9 +184,10 @@ static json_t *options_json(const sae_run *run)
 static json_t *data_json(const sae_run *run)
 {
     const sae_source_info *s = sae_source_get_info(run->source);
-    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "d", (json_int_t)s->d, "rows", (json_int_t)s->rows,
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "d", (json_int_t)s->d, "rows", (json_int_t)s->rows,
                      "usable_rows", (json_int_t)s->usable, "training_rows", (json_int_t)s->train, "model",
-                     sae_json_text(s->meta.model), "hook_name", sae_json_text(s->meta.hook_name));
+                     sae_json_text(s->meta.model), "hook_name", sae_json_text(s->meta.hook_name), "precision",
+                     sae_json_text(s->meta.precision));
 }
 
 static sae_status write_run(const sae_run *run, int64_t step, bool finished, const int64_t *log_sizes, sae_error *err)

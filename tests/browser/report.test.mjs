@@ -1,7 +1,7 @@
 // The reports of sae compare and sae stitch: complete in themselves, readable at every width, in the light and in the
 // dark, on paper, by keyboard and by screen reader.
 import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { accessibilityFaults, assert, equal, root, suite } from './harness.mjs';
 import { contrastFaults, figureFaults, textFaults } from './figures.mjs';
@@ -13,7 +13,7 @@ const views = [
 ];
 const schemes = ['light', 'dark'];
 // Pages that are seen in every view; the others on the smallest and, in the dark, on the largest.
-const thorough = ['two', 'stitch'];
+const thorough = ['two', 'family', 'meta', 'stitch'];
 const none = (faults) => assert(faults.length === 0, faults.slice(0, 5).join(' | '));
 
 // ---- pages to look at ------------------------------------------------------------------------------------------
@@ -22,7 +22,7 @@ function makePages(t) {
   const docs = readdirSync(join(root, 'docs')).filter((file) => file.endsWith('.md')).sort();
   writeFileSync(join(t.scratch, 'text.txt'), docs.map((file) => readFileSync(join(root, 'docs', file), 'utf8')).join('\n'));
   t.run('harvest', '--model', join(root, 'demo/model'), '--layer', '4', '--text', 'text.txt', '--max-tokens', '4k', '--out', 'acts');
-  t.run('train', '--acts', 'acts', '--batch', '256', '--held-out', '0.1', '--width', '64,128,1400', '--k', '4', '--tokens', '12k', '--out', 'saes');
+  t.run('train', '--acts', 'acts', '--batch', '256', '--held-out', '0.1', '--width', '32,64,128,1400', '--k', '4', '--tokens', '12k', '--out', 'saes');
   const sae = (width) => `saes/batchtopk-${width}-k4`;
   const hostile = 'saes/<svg onload=alert(1)>\u202e"><script>alert(2)<';
   cpSync(join(t.scratch, sae(64)), join(t.scratch, hostile), { recursive: true });
@@ -32,10 +32,12 @@ function makePages(t) {
   compare('many', sae(128), sae(1400));
   compare('same', sae(64), sae(64));
   compare('hostile', hostile, sae(128));
+  compare('family', sae(32), sae(64), sae(128), sae(1400));
+  t.run('meta', sae(1400), '--width', '64', '--k', '4', '--epochs', '3', '--against', sae(64), '--out', 'meta');
   stitch('stitch', sae(64), sae(128));
   stitch('stitch-many', sae(128), sae(1400));
   stitch('stitch-same', sae(64), sae(64));
-  return ['two', 'many', 'same', 'hostile', 'stitch', 'stitch-many', 'stitch-same'].map((name) => join(t.scratch, name, 'index.html'));
+  return ['two', 'many', 'same', 'hostile', 'family', 'family/1-2', 'meta', 'stitch', 'stitch-many', 'stitch-same'].map((name) => join(t.scratch, name, 'index.html'));
 }
 
 // ---- checks of a page ------------------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ async function checkPictures(t, folder, name) {
 await suite(async (t) => {
   for (const file of makePages(t)) {
     const url = pathToFileURL(file).href;
-    const name = dirname(file).split('/').pop();
+    const name = relative(t.scratch, dirname(file));
     for (const view of views)
       for (const colorScheme of schemes)
         if (thorough.includes(name) || (view === views[0] && colorScheme === 'dark') || (view === views.at(-1) && colorScheme === 'light'))

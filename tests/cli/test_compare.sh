@@ -78,7 +78,7 @@ rejects 1 'family holds a comparison already; --force' "$sae" compare $small mid
 rejects 1 'family holds a comparison already; --force' "$sae" compare $small middle --acts acts --out family
 works "$sae" compare $small middle $large --acts acts --out family --force --threads 3
 matches out.txt '^  of the 128 of 3 +[0-9.]+% +[0-9.]+% +-$'
-matches out.txt '^Wrote family.json'
+matches out.txt '^Wrote the report .*family.json'
 absent family/2-3/latent.csv
 works "$sae" compare $small middle --acts acts --out family --force --quiet
 absent family/family.json

@@ -39,6 +39,24 @@ equals "prepend_bos" "$(value prepend_bos)" true
 equals "center_residual" "$(value center_residual)" true
 equals "dtype" "$(value dtype)" bf16
 
+# bf16: chosen, said and recorded; or refused with the reason where the processor or the build lacks it
+equals "precision" "$(value precision)" fp32
+if "$sae" harvest --model "$model" --layer 4 --text text.txt --max-tokens 4k --out low --precision bf16 --json \
+    >out.txt 2>err.txt; then
+    equals "precision" "$(value precision)" bf16
+    matches err.txt '^language model in bf16 \((AMX|AVX-512 BF16)\)'
+    works "$sae" inspect low --json
+    equals "precision" "$(value precision)" bf16
+    works "${harvest[@]}" --layer 4 --text text.txt --max-tokens 4k --out low1 --precision bf16 --threads 1 --quiet
+    same low low1
+    checks=$((checks + 1))
+    ! diff -q acts/acts-00000.safetensors low/acts-00000.safetensors >/dev/null || fail "bf16 gave the bits of fp32"
+else
+    rejects 1 'cannot run in bf16: .*(AMX|oneDNN)' "${harvest[@]}" --layer 4 --text text.txt --out low --precision bf16
+    absent low
+fi
+rejects 2 'precision.*fp32.*bf16' "${harvest[@]}" --layer 4 --text text.txt --out low --precision fp8 --force
+
 # several hooks in one pass
 works "${harvest[@]}" --hook blocks.1.mlp.hook_post,blocks.2.attn.hook_z --text text.txt --max-tokens 1k --out many --json
 equals "d of two hooks" "$(value d)" null

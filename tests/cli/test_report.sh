@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh" "$1"
 make_text
 works "$sae" harvest --model "$model" --layer 4 --text text.txt --max-tokens 4k --out acts
-works "$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 20k --out saes
+works "$sae" train --acts acts --batch 256 --held-out 0.1 --width 32,64,128 --k 4 --tokens 20k --out saes
 small=saes/batchtopk-64-k4 large=saes/batchtopk-128-k4
 
 # linked PAGE: every file that the page links to lies beside it.
@@ -13,7 +13,7 @@ linked() {
         count=$((count + 1))
         checks=$((checks + 1))
         [ -s "$(dirname "$1")/$file" ] || fail "$1 links to $file, which is not there"
-    done < <(grep -oE 'href="[a-z_]+\.(csv|json|html)"' "$1" | cut -d'"' -f2)
+    done < <(grep -oE 'href="[0-9a-z_./-]+\.(csv|json|html)"' "$1" | cut -d'"' -f2)
     checks=$((checks + 1))
     [ "$count" -gt 0 ] || fail "$1 links to nothing"
 }
@@ -23,14 +23,26 @@ works "$sae" compare $small $large --acts acts --latent 5 --out comparison
 matches out.txt '^Wrote the report comparison/index.html'
 works "$sae" stitch $small $large --acts acts --out stitching
 matches out.txt '^Wrote the report stitching/index.html'
-for page in comparison/index.html stitching/index.html; do
+works "$sae" compare saes/batchtopk-{128,64,32}-k4 --acts acts --out family
+matches out.txt '^Wrote the report family/index.html'
+works "$sae" meta $large --width 16 --k 2 --epochs 20 --against $small --out meta
+matches out.txt 'its report meta/index.html'
+matches family/index.html '<h1>Widths 32, 64 and 128</h1>'
+matches family/1-2/index.html '<h1>batchtopk-32-k4 and batchtopk-64-k4</h1>'
+matches meta/index.html '<h1>batchtopk-128-k4</h1>'
+matches comparison/index.html '<h1>batchtopk-64-k4 and batchtopk-128-k4</h1>'
+matches stitching/index.html '<h1>batchtopk-64-k4 and batchtopk-128-k4</h1>'
+for page in comparison/index.html stitching/index.html family/index.html family/1-2/index.html family/2-3/index.html \
+    meta/index.html; do
     linked $page
-    matches $page '<h1>batchtopk-64-k4 and batchtopk-128-k4</h1>'
     checks=$((checks + 1))
     grep -qE '<script|https?://[^w]|<img| style="| on[a-z]+="' $page && fail "$page loads or runs something"
 done
 matches comparison/index.html 'Latent 5 of the large SAE was active on'
-for picture in histogram pairs novel; do matches comparison/$picture.svg '^</svg>$'; done
+for picture in comparison/{histogram,pairs,novel} family/{matrix,first,tree} family/1-2/pairs \
+    meta/{baselines,decomposition,meta_latents,against}; do
+    matches $picture.svg '^</svg>$'
+done
 
 # The style is what the policy names: its digest by another program.
 if command -v openssl >/dev/null; then

@@ -7,7 +7,7 @@ train=("$sae" train --acts acts --batch 256 --held-out 0.1)
 
 # one SAE: DIR itself; a grid: one directory for each
 works "${train[@]}" --width 64 --k 4 --out one --json
-has_keys out tokens steps seconds resumed_from saes.0.path saes.0.arch saes.0.n saes.0.k saes.0.theta \
+has_keys reading_seconds out tokens steps seconds resumed_from saes.0.path saes.0.arch saes.0.n saes.0.k saes.0.theta \
     saes.0.thetas.calibrated.theta saes.0.thetas.running.l0 saes.0.held_out.tokens saes.0.held_out.l0 \
     saes.0.held_out.mse saes.0.held_out.fvu saes.0.held_out.dead
 cp out.txt whole.json

@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "base/rng.h"
+#include "io/dtype.h"
 #include "kernels/lm_ops.h"
 
 #include <math.h>
@@ -55,6 +56,27 @@ static void gelu_of_extremes(void **state)
     y = NAN;
     sae_lm_ops_best()->activate(1, 1, SAE_ACTIVATION_RELU, &zero, &y);
     assert_true(isnan(y));
+}
+
+/* The bits of the element types' own rounding, on every instruction set: ties, infinities, NaN, denormals. */
+static void bfloat16(void **state)
+{
+    (void)state;
+    enum { SPECIAL = 9 };
+    const float special[SPECIAL] = {0, -0.0f, INFINITY, -INFINITY, 1e-40f, 1.00390625f, 1.01171875f, 3.4e38f, -1};
+    float x[N];
+    uint16_t expected[N], got[N];
+    fill(x, N, 3, 12);
+    memcpy(x, special, sizeof special);
+    sae_f32_to_dtype(x, N, SAE_DTYPE_BF16, expected);
+    for (int table = 0; sae_lm_ops_at(table); table++) {
+        sae_lm_ops_at(table)->to_bf16(N, x, got);
+        assert_memory_equal(got, expected, sizeof got);
+        const float nan = NAN;
+        uint16_t bits;
+        sae_lm_ops_at(table)->to_bf16(1, &nan, &bits);
+        assert_true((bits & 0x7f80) == 0x7f80 && (bits & 0x7f));
+    }
 }
 
 static void other_activations(void **state)
@@ -178,9 +200,13 @@ static void bits_of_every_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gelu_is_accurate),       cmocka_unit_test(gelu_of_extremes),
-        cmocka_unit_test(other_activations),      cmocka_unit_test(softmax_is_accurate),
-        cmocka_unit_test(layer_norm_is_accurate), cmocka_unit_test(sums_of_exponentials),
+        cmocka_unit_test(gelu_is_accurate),
+        cmocka_unit_test(gelu_of_extremes),
+        cmocka_unit_test(bfloat16),
+        cmocka_unit_test(other_activations),
+        cmocka_unit_test(softmax_is_accurate),
+        cmocka_unit_test(layer_norm_is_accurate),
+        cmocka_unit_test(sums_of_exponentials),
         cmocka_unit_test(bits_of_every_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@ from common import Env, Error, SaeError, open_library
 
 class Info(C.Structure):
     _fields_ = [("name", C.c_char_p)] + [(f, C.c_int64) for f in
-                ("layers", "d", "heads", "d_mlp", "positions", "vocab", "parameters")] + [("eos", C.c_int32)]
+                ("layers", "d", "heads", "d_mlp", "positions", "vocab", "parameters")] + [("eos", C.c_int32), ("precision", C.c_int)]
 
 
 class Hook(C.Structure):
@@ -71,6 +71,9 @@ class Model:
 
     def __del__(self):
         self.lib.sae_lm_close(self.handle)
+
+    def set_precision(self, word):
+        check(self.lib.sae_lm_set_precision, self.handle, C.c_int(("fp32", "bf16").index(word)), C.byref(self.env))
 
     def hook(self, name):
         hook = Hook()

@@ -220,6 +220,32 @@ def demo_model(report, lib):
     check_forward(report, "demo model", model, ours, random_tokens(model, 4, 128))
 
 
+def low_precision(report, lib):
+    """bf16 beside the same model in PyTorch in float32: off by what bf16 inputs are, no more, and the loss is the same."""
+    ours = Model(lib, DEMO)
+    try:
+        ours.set_precision("bf16")
+    except SaeError as refusal:
+        report.line("bf16 is refused where it is not there", "bf16" in str(refusal) and "fp32" in str(refusal), refusal)
+        return
+    model = GPT2LMHeadModel.from_pretrained(DEMO, dtype=torch.float32, attn_implementation="eager").eval()
+    with open(os.path.join(DEMO, "README.md"), "rb") as file:
+        ids = Tokenizer(lib, DEMO).encode(file.read())
+    tokens = np.concatenate([ids[:512].reshape(4, 128), random_tokens(model, 2, 128)])
+    logits, values = forward(model, tokens)
+    for name in (f"blocks.{i}.{site}" for i in range(ours.info.layers) for site in SITES):
+        got, expected = ours.hooks(tokens, [name])[name], flat(values[name])
+        report.near(f"bf16: {name}", got, expected, 1e-2)
+        if name != "blocks.0.hook_resid_pre":
+            report.line(f"bf16: {name} is not that of fp32", np.abs(got - expected).max() > 1e-4 * np.abs(expected).max())
+    report.near("bf16: logits", ours.logits(tokens), flat(logits), 1e-2)
+    keep = np.zeros(tokens.shape, np.uint8)
+    loss, _, rows = loss_sum(logits, tokens, keep)
+    losses, _, targets = ours.losses(tokens, "blocks.3.hook_resid_pre", [None])
+    difference = losses[0] / targets - loss / int(rows.sum())
+    report.line("bf16: loss within 0.005 nats", abs(difference) < 0.005, f"{difference:+.5f} of {loss / targets:.4f}")
+
+
 def example(report, lib, folder):
     """examples/harvest_hf.py writes what the library computes."""
     out, text = os.path.join(folder, "acts"), os.path.join(DEMO, "README.md")
@@ -279,6 +305,7 @@ def main():
         tiny_models(report, lib, folder)
         refusals(report, lib, folder)
         demo_model(report, lib)
+        low_precision(report, lib)
         example(report, lib, folder)
         full_model(report, lib, folder)
     report.finish()

@@ -24,6 +24,7 @@ class Meta(ctypes.Structure):
         ("dtype", ctypes.c_int),
         ("prepend_bos", ctypes.c_bool),
         ("center_residual", ctypes.c_bool),
+        ("precision", ctypes.c_char * 8),
     ]
 
 

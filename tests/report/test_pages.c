@@ -26,7 +26,7 @@ static void pages_open(pages *p, int small, int large, sae_compare_config compar
     assert_ok(sae_source_open_memory(&p->source, p->saes.x, p->saes.rows, p->saes.d, &how, &err));
     p->described[0] = (sae_report_sae){"runs/small", sae_model_get_info(p->saes.small)};
     p->described[1] = (sae_report_sae){"runs/large/", sae_model_get_info(p->saes.large)};
-    p->origin = (sae_report_origin){p->described, 2, "acts", sae_source_get_info(p->source)};
+    p->origin = (sae_report_origin){p->described, 2, "acts", sae_source_get_info(p->source), NULL};
 }
 
 static void pages_close(pages *p)

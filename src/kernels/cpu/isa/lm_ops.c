@@ -158,6 +158,16 @@ static void add(int64_t n, const float *x, float *y)
     for (int64_t j = 0; j < n; j++) y[j] += x[j];
 }
 
+static void to_bf16(int64_t n, const float *x, uint16_t *out)
+{
+    for (int64_t j = 0; j < n; j++) {
+        uint32_t bits;
+        memcpy(&bits, x + j, sizeof bits);
+        uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1), nan = bits | 0x400000;
+        out[j] = (uint16_t)(((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded) >> 16);
+    }
+}
+
 static float maximum(int64_t n, const float *x)
 {
     block best, b;
@@ -234,6 +244,7 @@ const sae_lm_ops TABLE(SAE_ISA) = {
     .softmax = softmax,
     .mean = mean,
     .add_scalar = add_scalar,
+    .to_bf16 = to_bf16,
     .max = maximum,
     .sum_exp = sum_exp,
     .sum_exp_difference = sum_exp_difference,
