@@ -5,13 +5,14 @@ file(GLOB SAE_FUZZ_SEEDS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/golden/io
                                            ${PROJECT_SOURCE_DIR}/tests/golden/io_acts/*
                                            ${PROJECT_SOURCE_DIR}/tests/golden/formats/*.*
                                            ${PROJECT_SOURCE_DIR}/tests/golden/formats/*/params.npz
-                                           ${PROJECT_SOURCE_DIR}/tests/golden/formats/*/ae.pt)
+                                           ${PROJECT_SOURCE_DIR}/tests/golden/formats/*/ae.pt
+                                           ${PROJECT_SOURCE_DIR}/tests/golden/web_targets/*)
 foreach(source ${SAE_FUZZ_SOURCES})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
                                              ${PROJECT_SOURCE_DIR}/tests)
-  target_link_libraries(${name} PRIVATE sae_static)
+  target_link_libraries(${name} PRIVATE sae_web sae_static)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME fuzz/${name} COMMAND ${name} ${SAE_FUZZ_SEEDS})
   set_tests_properties(fuzz/${name} PROPERTIES TIMEOUT 300)

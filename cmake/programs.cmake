@@ -2,7 +2,7 @@
 file(GLOB SAE_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
 add_executable(sae ${SAE_CLI_SOURCES})
 target_include_directories(sae PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
-target_link_libraries(sae PRIVATE sae_static)
+target_link_libraries(sae PRIVATE sae_web sae_static)
 
 # The manual page and the shell completions come out of the program's own option tables.
 set(SAE_DOCS ${PROJECT_BINARY_DIR}/docs)

@@ -17,7 +17,7 @@ run() { # prints the command, then runs it
 }
 
 mkdir -p "$out"
-rm -rf "$out/acts" "$out/acts-held-out" "$out/saes" "$out/comparison"
+rm -rf "$out/acts" "$out/acts-held-out" "$out/saes" "$out/comparison" "$out/latents.db"
 if [ -n "${TEXT:-}" ]; then
     [ -r "$TEXT" ] || { echo "demo: cannot read TEXT=$TEXT" >&2; exit 1; }
     text=$TEXT
@@ -60,14 +60,22 @@ run "$sae" compare "$out"/saes/batchtopk-256-k8 "$out"/saes/batchtopk-512-k8 --a
 say "5. Latents: what some of them stand for"
 run "$sae" latents "$out/saes/batchtopk-512-k8" --acts "$out/acts" --model $model
 
+say "6. Dashboards: every latent of the three, to look at in a browser"
+run "$sae" dash "$out"/saes/batchtopk-{256,512,2048}-k8 --acts "$out/acts" --max-tokens 300k --model $model \
+    --compare "$out/comparison" --out "$out/latents.db"
+
 say "Made in $((SECONDS - started)) seconds:"
 cat <<END
   $out/acts                        activations, one row per token
   $out/acts-held-out               the same, of other text
   $out/saes/batchtopk-{256,512,2048}-k8   SAEs, which SAELens loads too
   $out/comparison                  the report, its tables (.csv), pictures (.svg) and numbers (compare.json)
+  $out/latents.db                  dashboards of all latents
 
 Look at $out/comparison/index.html: the report of the comparison, with its figures.
+The same commands work on your own GPT-2: see README.md. With your own text: TEXT=file.txt make demo
 
-The same five commands work on your own GPT-2: see README.md. With your own text: TEXT=file.txt make demo
+Open the latents in a browser, at http://127.0.0.1:8000/, with:
+
+  $sae serve $out/latents.db --model $model --labels $out/labels.db
 END

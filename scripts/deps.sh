@@ -40,6 +40,7 @@ for group in "$@"; do
         need libjansson-dev library jansson
         need libpcre2-dev library libpcre2-8
         need zlib1g-dev library zlib
+        need libmicrohttpd-dev library libmicrohttpd
         need libsqlite3-dev library sqlite3
         case $(uname -m) in
         x86_64 | aarch64) need libdnnl-dev header oneapi/dnnl/dnnl.h ;; # elsewhere the build goes on without it

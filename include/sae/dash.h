@@ -52,6 +52,9 @@ typedef struct sae_dash_input {
 SAE_API sae_status sae_dash_build(const sae_dash_input *input, const sae_dash_config *config, const char *path,
                                   const sae_env *env, sae_error *err);
 
+/* A hash of the weights, the same for the same SAE wherever it lies: sae_store_sae.hash in hexadecimal digits. */
+SAE_API uint64_t sae_dash_hash(const sae_model *model);
+
 #ifdef __cplusplus
 }
 #endif

@@ -159,6 +159,19 @@ typedef struct sae_store_place {
 SAE_API sae_status sae_store_locate(sae_store *store, const sae_store_query *query, int64_t id, sae_store_place *out,
                                     sae_error *err);
 
+/* The nearest of every latent of an SAE in another one: arrays [n] by latent. */
+typedef struct sae_store_matches {
+    int64_t n;
+    const int64_t *n_active; /* rows on which it fired */
+    const int64_t *nearest;  /* by decoder cosine; −1: none is known */
+    const double *cosine;    /* with that one; NaN: none */
+    const double *pearson;   /* largest correlation of activations with any latent there; NaN: none */
+    const bool *mutual;      /* each is the other's nearest */
+} sae_store_matches;
+/* SAE_E_ARG for an SAE that is not there. */
+SAE_API sae_status sae_store_get_matches(sae_store *store, int64_t sae, int64_t vs, const sae_store_matches **out,
+                                         sae_error *err);
+
 /* ---- texts ---------------------------------------------------------------------------------------- */
 
 typedef struct sae_store_token {

@@ -34,8 +34,7 @@ static void make_name(char *out, char (*names)[NAME], size_t index, const char *
     }
 }
 
-/* Of the weights: the same for the same SAE wherever it lies. */
-static uint64_t hash_of(const sae_model *model)
+uint64_t sae_dash_hash(const sae_model *model)
 {
     const sae_model_info *info = sae_model_get_info(model);
     sae_weights w = sae_model_get_weights(model);
@@ -99,8 +98,8 @@ sae_status sae_dash_saes_write(const sae_dash_input *in, const sae_dash_rows *ro
     if (!names) return sae_fail_memory(err, "names", in->n_models * NAME);
     for (size_t i = 0; i < in->n_models && status == SAE_OK; i++) {
         make_name(names[i], names, i, in->paths[i]);
-        status =
-            write_sae(in->models[i], i, names[i], in->paths[i], hash_of(in->models[i]), &rows->evals[i], writer, err);
+        status = write_sae(in->models[i], i, names[i], in->paths[i], sae_dash_hash(in->models[i]), &rows->evals[i],
+                           writer, err);
     }
     sae_free(names);
     return status;

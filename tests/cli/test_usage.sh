@@ -2,7 +2,7 @@
 # Help, versions, wrong usage, and where output goes.
 source "$(dirname "$0")/lib.sh" "$1"
 
-commands="harvest train eval encode decode compare stitch latents convert inspect bench"
+commands="harvest train eval encode decode compare stitch meta latents dash serve convert inspect bench"
 
 works "$sae" --version
 matches out.txt '^sae [0-9]+\.[0-9]+\.[0-9]+$'

@@ -18,13 +18,15 @@ build=$root/build-fuzz
 mkdir -p "$build"
 flags=(-std=c11 -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
        -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE '-DSAE_VERSION="fuzz"'
-       -I"$root/include" -I"$root/src" -I"$root/tests")
+       -I"$root" -I"$root/include" -I"$root/src" -I"$root/tests")
 read -ra libraries <<< "$(pkg-config --cflags --libs jansson zlib)"
 for name in "${targets[@]}"; do
     "$clang" "${flags[@]}" "$root/tests/fuzz/fuzz_$name.c" "$root"/src/base/*.c "$root"/src/io/*.c \
+        "$root"/web/server/{fail,guard,target,utf8}.c \
         "${libraries[@]}" -lm -o "$build/fuzz_$name"
     mkdir -p "$build/$name/corpus"
     cp "$root"/tests/golden/io_*.* "$root"/tests/golden/io_acts/* "$root"/tests/golden/formats/*.* "$build/$name/corpus/"
+    cp "$root"/tests/golden/web_targets/* "$build/$name/corpus/"
     for file in "$root"/tests/golden/formats/*/{params.npz,ae.pt}; do
         cp "$file" "$build/$name/corpus/$(basename "$(dirname "$file")")-$(basename "$file")"
     done

@@ -1,0 +1,17 @@
+# Writes OUT, a C file with the bytes of FILES as web/server/assets.h describes them, sorted by name.
+set(arrays "")
+set(table "")
+list(SORT FILES COMPARE FILE_BASENAME)
+set(number 0)
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} bytes HEX)
+  string(LENGTH "${bytes}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+  string(APPEND arrays "static const unsigned char file_${number}[] = {${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", file_${number}, ${size}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE ${OUT} "/* Made by cmake/embed.cmake. */\n#include \"web/server/assets.h\"\n\n${arrays}\n"
+                  "const web_asset web_asset_files[] = {\n${table}};\nconst size_t web_asset_count = ${number};\n")

@@ -1,0 +1,33 @@
+#include "web/server/handlers.h"
+#include "web/server/route.h"
+
+const web_route web_routes[] = {
+    {"GET", "meta", web_get_meta},
+    {"GET", "saes", web_get_saes},
+    {"GET", "saes/:", web_get_sae},
+    {"GET", "saes/:/latents", web_get_latents},
+    {"GET", "saes/:/latents/:", web_get_latent},
+    {"GET", "saes/:/latents/:/place", web_get_place},
+    {"GET", "saes/:/latents/:/pair/:/:", web_get_pair},
+    {"GET", "saes/:/latents/:/nearest/:", web_get_nearest},
+    {"GET", "compare/:/:", web_get_compare},
+    {"GET", "results", web_get_results},
+    {"GET", "results/:", web_get_result},
+    {"GET", "results/:/vectors", web_get_vectors},
+    {"GET", "results/:/meta_latents", web_get_meta_latents},
+    {"GET", "results/:/meta_latents/:", web_get_meta_latent},
+    {"GET", "results/:/latents/:", web_get_decomposition},
+    {"GET", "saes/:/labels", web_get_labels},
+    {"PUT", "saes/:/latents/:/label", web_put_label},
+    {"POST", "saes/:/encode", web_post_encode},
+    {"GET", "lists", web_get_lists},
+    {"POST", "lists", web_post_list},
+    {"GET", "lists/:", web_get_list},
+    {"DELETE", "lists/:", web_delete_list},
+    {"PUT", "lists/:/items/:/:", web_put_item},
+    {"DELETE", "lists/:/items/:/:", web_delete_item},
+    {"GET", "nearest/:/:", web_get_matches},
+    {"GET", "texts/:", web_get_text},
+    {"GET", "documents/:", web_get_document},
+    {0},
+};
