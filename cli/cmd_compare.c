@@ -11,7 +11,6 @@
 
 #include <sae/report.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,8 +97,8 @@ static sae_status write_pair(const sae_comparison *c, const sae_report_origin *o
         snprintf(path, sizeof path, "%s/%s", dir, files[i].name);
         if (files[i].write != sae_comparison_write_latent || c->latent >= 0)
             status = files[i].write(c, path, err);
-        else if (remove(path) != 0 && errno != ENOENT) /* of an earlier comparison with --latent */
-            status = cli_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
+        else
+            status = cli_remove_stale(path, err);
     }
     if (status != SAE_OK) return status;
     snprintf(path, sizeof path, "%s/index.html", dir);

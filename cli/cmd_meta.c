@@ -81,9 +81,9 @@ static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths,
     char path[4096];
     cli_draft draft;
     for (size_t i = 0; i < CLI_COUNT(files); i++) {
-        if (files[i].needs_against && !paths->against) continue;
         snprintf(path, sizeof path, "%s/%s", paths->out, files[i].name);
-        sae_status status = files[i].write(meta, path, err);
+        bool known = !files[i].needs_against || paths->against;
+        sae_status status = known ? files[i].write(meta, path, err) : cli_remove_stale(path, err);
         if (status != SAE_OK) return status;
     }
     snprintf(path, sizeof path, "%s/index.html", paths->out);

@@ -166,6 +166,7 @@ static sae_status write_files(const sae_stitch *stitch, const char *const *words
         {"roc.svg", sae_stitch_draw_roc},
         {"path.svg", sae_stitch_draw_path},
         {"components.svg", sae_stitch_draw_components},
+        {"ce.svg", sae_stitch_draw_ce},
     };
     char path[4096], marker[4096];
     sae_status status = cli_open_result(s->out, "stitch.json", err);
@@ -175,7 +176,9 @@ static sae_status write_files(const sae_stitch *stitch, const char *const *words
         if ((status = sae_model_save(models[i], saved[i].path, err)) != SAE_OK) return status;
     for (size_t i = 0; i < CLI_COUNT(files); i++) {
         snprintf(path, sizeof path, "%s/%s", s->out, files[i].name);
-        if ((status = files[i].write(stitch, path, err)) != SAE_OK) return status;
+        bool known = files[i].write != sae_stitch_draw_ce || stitch->ce.tokens > 0;
+        status = known ? files[i].write(stitch, path, err) : cli_remove_stale(path, err);
+        if (status != SAE_OK) return status;
     }
     snprintf(path, sizeof path, "%s/index.html", s->out);
     if ((status = sae_report_stitch(stitch, origin, path, err)) != SAE_OK) return status;
@@ -197,7 +200,8 @@ static void print(const sae_stitch *stitch, const char *const *words, const sett
         fprintf(out, "Wrote the SAE after %lld of %lld operations (MSE %.4g, L0 %.4g) in %s\n",
                 (long long)saved[i].entry.operations, (long long)stitch->operations, saved[i].entry.quality.mse,
                 saved[i].entry.quality.l0, saved[i].path);
-    fprintf(out, "Wrote the report %s/index.html, and stitch.json, four tables and four pictures beside it\n", s->out);
+    fprintf(out, "Wrote the report %s/index.html, and stitch.json, tables (.csv) and pictures (.svg) beside it\n",
+            s->out);
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)

@@ -87,6 +87,12 @@ sae_status cli_open_result(const char *dir, const char *marker, sae_error *err)
     return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
 }
 
+sae_status cli_remove_stale(const char *path, sae_error *err)
+{
+    if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
+    return cli_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
+}
+
 bool cli_exists(const char *path)
 {
     struct stat info;

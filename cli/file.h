@@ -24,6 +24,8 @@ sae_status cli_make_directory(const char *path, sae_error *err);
 /* Makes the directory of a result, and removes the marker of an earlier one from it: until the new marker is written
  * last, what lies there does not pass for complete. */
 sae_status cli_open_result(const char *dir, const char *marker, sae_error *err);
+/* Removes a file of an earlier result that the new one does not have; it need not be there. */
+sae_status cli_remove_stale(const char *path, sae_error *err);
 bool cli_exists(const char *path);
 /* Whether both name the same file or directory that is there. */
 bool cli_same_file(const char *a, const char *b);

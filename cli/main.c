@@ -53,7 +53,7 @@ const sae_option *cli_common_options(size_t *count)
          .offset = offsetof(cli_common, screen),
          .metavar = "HOW",
          .default_text = "auto",
-         .choices = "auto|fp32|bf16",
+         .choices = "auto|fp32|bf16|int8",
          .help = "precision in which latents are screened before those that matter are computed exactly; results never "
                  "depend on it"},
         {.name = "json", .type = SAE_OPT_BOOL, .offset = offsetof(cli_common, json), .help = "print one JSON object"},

@@ -178,6 +178,8 @@ SAE_API sae_status sae_stitch_draw_roc(const sae_stitch *stitch, const char *pat
 SAE_API sae_status sae_stitch_draw_path(const sae_stitch *stitch, const char *path, sae_error *err);
 /* How many components have how many latents: */
 SAE_API sae_status sae_stitch_draw_components(const sae_stitch *stitch, const char *path, sae_error *err);
+/* Cross-entropy of the states that sae_stitch_measure_ce measured; SAE_E_ARG when it did not: */
+SAE_API sae_status sae_stitch_draw_ce(const sae_stitch *stitch, const char *path, sae_error *err);
 
 #ifdef __cplusplus
 }

@@ -58,7 +58,7 @@ sae_status sae_coder_new(sae_coder **out, const sae_model *model, int64_t max_ro
     }
     int64_t k = info->rule == SAE_RULE_TOPK ? info->k : 0;
     sae_screen_kind kind = SAE_SCREEN_FP32;
-    SAE_TRY(sae_screen_choose(env, &kind, err));
+    SAE_TRY(sae_screen_choose(env, info->d, &kind, err));
     if (max_rows < LOW_ROWS) kind = SAE_SCREEN_FP32;
     if (kind != SAE_SCREEN_FP32) {
         SAE_TRY(sae_shadow_new(&coder->shadow, kind, info->n, info->d, err));

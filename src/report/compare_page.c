@@ -27,7 +27,7 @@ static void write_lead(const sae_comparison *c, char *out, size_t size)
 {
     const sae_novel_mean *m = &c->novel_mean;
     int length = snprintf(out, size,
-                          "Of the %s of the large SAE %s (%s) point where none of the small one does: their largest "
+                          "Of the %s of the large SAE, %s (%s) point where none of the small one does: their largest "
                           "cosine is below %s.",
                           sae_plural_words(c->n_large, "latent").text, sae_count_words(c->novel).text,
                           sae_percent_words(c->novel, c->n_large).text, sae_short_words(c->threshold).text);

@@ -33,7 +33,7 @@ static void finding(FILE *out, const void *results)
         if (fit_of(m, i)->explained_variance > fit_of(m, best)->explained_variance) best = i;
     double ours = m->batchtopk.explained_variance, theirs = fit_of(m, best)->explained_variance;
     fprintf(out, "With %s meta-latents each, on average, %s of the variance of the %s is explained",
-            sae_real_words(m->batchtopk.l0, 3).text, text[0], sae_plural_words(m->rows, "decoder row").text);
+            sae_short_words(m->batchtopk.l0).text, text[0], sae_plural_words(m->rows, "decoder row").text);
     if (ours > theirs)
         fprintf(out, ", more than by any baseline with as many atoms; the best of these, %s, has %s. ",
                 best == 2   ? "random decoder rows"

@@ -44,8 +44,8 @@ static void write_lead(const sae_meta *m, char *out, size_t size)
         out, size,
         "%s, each a mix of %s of %s meta-latents on average: so described, %s of the variance of their decoder rows "
         "is explained. The best baseline explains %s.",
-        sae_plural_words(m->rows, "latent").text, sae_real_words(m->batchtopk.l0, 2).text,
-        sae_count_words(m->width).text, share(m->batchtopk.explained_variance).text, share(best_baseline(m)).text);
+        sae_plural_words(m->rows, "latent").text, sae_short_words(m->batchtopk.l0).text, sae_count_words(m->width).text,
+        share(m->batchtopk.explained_variance).text, share(best_baseline(m)).text);
 }
 
 static void tiles(sae_page *page, const sae_meta *m)
@@ -55,7 +55,7 @@ static void tiles(sae_page *page, const sae_meta *m)
     snprintf(note, sizeof note, "of the decoder rows; %s by the threshold",
              share(m->threshold.explained_variance).text);
     sae_page_tile(page, share(m->batchtopk.explained_variance).text, "explained variance", note);
-    snprintf(note, sizeof note, "with %s atoms per row as well", sae_real_words((double)m->k, 2).text);
+    snprintf(note, sizeof note, "with %s atoms per row as well", sae_count_words(m->k).text);
     sae_page_tile(page, share(best_baseline(m)).text, "the best baseline", note);
     snprintf(note, sizeof note, "%s passes over the rows", sae_count_words(m->epochs).text);
     sae_page_tile(page, sae_count_words(m->width).text, "meta-latents", note);

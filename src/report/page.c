@@ -322,11 +322,11 @@ void sae_page_origin(sae_page *page, const sae_report_origin *origin, const char
     }
     fputs("</tbody></table></div>\n", out);
     if (!origin->rows) return;
-    fputs("<p>Measured on the activations <bdi>", out);
+    fputs("<p>Activations: <bdi>", out);
     sae_svg_text(out, known(origin->acts));
-    fputs("</bdi>, of <bdi>", out);
+    fputs("</bdi>, model <bdi>", out);
     sae_svg_text(out, known(origin->rows->meta.model));
-    fputs("</bdi> at <bdi>", out);
+    fputs("</bdi>, hook <bdi>", out);
     sae_svg_text(out, known(origin->rows->meta.hook_name));
     fprintf(out, "</bdi>: %s of %s dimensions", sae_plural_words(origin->rows->usable, "usable row").text,
             sae_count_words(origin->rows->d).text);

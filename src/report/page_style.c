@@ -44,7 +44,7 @@ static const char *const rules[] = {
     "nav{grid-column:1;grid-row:2;justify-self:end;width:190px;margin:1.4rem 3rem 0 0;border:0;padding:0}"
     "nav ol{position:sticky;top:2rem;flex-direction:column}main{grid-row:2}header{grid-row:1}footer{grid-row:3}}",
     /* numbers that count */
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(148px,1fr));gap:0 1.4rem;margin:1.6rem 0}",
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(128px,1fr));gap:0 1.4rem;margin:1.6rem 0}",
     ".tiles div{border-top:2px solid var(--ink);padding:.6rem 0 1rem;display:flex;flex-direction:column}",
     ".tiles dt{order:2;font:600 .82rem/1.35 var(--sans)}",
     ".tiles dd{margin:0;font:.8rem/1.4 var(--sans);color:var(--soft);order:3}",
@@ -77,8 +77,9 @@ static const char *const rules[] = {
     "tbody tr{border-bottom:1px solid var(--rule)}",
     "th.list,td.list{text-align:left}",
     ".words td,.words th{text-align:left}",
-    ".words td{overflow-wrap:anywhere;min-width:7rem}",
+    ".words td{overflow-wrap:anywhere;min-width:5rem}",
     ".words tbody th{white-space:nowrap;color:var(--soft)}",
+    "@media screen and (max-width:620px){.words tbody th{white-space:normal}.words th,.words td{padding-right:.3rem}}",
     ".terms{font-size:.94rem}",
     ".terms dt{font-weight:600;margin-top:.8rem}",
     ".terms dd{margin:0}",

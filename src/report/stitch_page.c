@@ -111,6 +111,7 @@ static const char *const terms[][2] = {
      "cosine: insertions by density times largest activation, then swaps by their largest cosine, then "
      "removals. delta: what improves is inserted first, by its effect, then all else by its effect. greedy: at "
      "each state the operation that lowers the MSE most. random: the same operations shuffled."},
+    {"Cross-entropy", "Of the language model's next token, in nats, with reconstructions in place of its activations."},
     {"L0", "Mean number of active latents per token."},
 };
 
@@ -137,6 +138,7 @@ static sae_status write_body(sae_page *page, const sae_stitch *s, const sae_repo
     swaps(page, s, "Swaps that worsen it most", by_loss);
     sae_page_begin(page, PATH);
     SAE_TRY(sae_page_figure(page, &sae_orders_figure, s, err));
+    if (s->ce.tokens > 0) SAE_TRY(sae_page_figure(page, &sae_ce_figure, s, err));
     snprintf(text, sizeof text,
              "The SAE at the end of the path reconstructs as the large one does, to %s of its largest value.",
              s->end_error == 0 ? "the last bit" : sae_real_words(s->end_error, 2).text);
@@ -183,4 +185,10 @@ sae_status sae_stitch_draw_path(const sae_stitch *s, const char *path, sae_error
 sae_status sae_stitch_draw_components(const sae_stitch *s, const char *path, sae_error *err)
 {
     return sae_figure_save(&sae_sizes_figure, s, path, err);
+}
+
+sae_status sae_stitch_draw_ce(const sae_stitch *s, const char *path, sae_error *err)
+{
+    if (s->ce.tokens == 0) return sae_fail(err, SAE_E_ARG, "no cross-entropy was measured on the path");
+    return sae_figure_save(&sae_ce_figure, s, path, err);
 }

@@ -34,7 +34,8 @@ function makePages(t) {
   compare('hostile', hostile, sae(128));
   compare('family', sae(32), sae(64), sae(128), sae(1400));
   t.run('meta', sae(1400), '--width', '64', '--k', '4', '--epochs', '3', '--against', sae(64), '--out', 'meta');
-  stitch('stitch', sae(64), sae(128));
+  t.run('stitch', sae(64), sae(128), '--acts', 'acts', '--model', join(root, 'demo/model'), '--text', 'text.txt',
+    '--text-tokens', '512', '--ce-points', '4', '--out', 'stitch');
   stitch('stitch-many', sae(128), sae(1400));
   stitch('stitch-same', sae(64), sae(64));
   return ['two', 'many', 'same', 'hostile', 'family', 'family/1-2', 'meta', 'stitch', 'stitch-many', 'stitch-same'].map((name) => join(t.scratch, name, 'index.html'));

@@ -21,7 +21,10 @@ linked() {
 # ---- the files -------------------------------------------------------------------------------------------
 works "$sae" compare $small $large --acts acts --latent 5 --out comparison
 matches out.txt '^Wrote the report comparison/index.html'
-works "$sae" stitch $small $large --acts acts --out stitching
+works "$sae" stitch $small $large --acts acts --model "$model" --text text.txt --text-tokens 512 --ce-points 3 --out stitching
+matches stitching/ce.svg '^</svg>$'
+works "$sae" stitch $small $large --acts acts --out stitching --force
+absent stitching/ce.svg
 matches out.txt '^Wrote the report stitching/index.html'
 works "$sae" compare saes/batchtopk-{128,64,32}-k4 --acts acts --out family
 matches out.txt '^Wrote the report family/index.html'

@@ -85,7 +85,7 @@ static void comparison_numbers(void **state)
     char *text = comparison_page(state, &p), wanted[160];
     check_page(text, 3);
     assert_contains(text, "<h1>small and large</h1>");
-    snprintf(wanted, sizeof wanted, "Of the %lld latents of the large SAE %lld (61\xc2\xa0%%) point where none",
+    snprintf(wanted, sizeof wanted, "Of the %lld latents of the large SAE, %lld (61\xc2\xa0%%) point where none",
              (long long)c->n_large, (long long)c->novel);
     assert_contains(text, wanted);
     /* the histogram's columns are all latents */
@@ -152,6 +152,41 @@ static void stitch_numbers(void **state)
         assert_close(cell_number(text, path, o, 6), s->paths[o].highest_mse, 1e-3);
         assert_true(cell_number(text, path, o, 7) == (double)s->paths[o].rises);
     }
+    free(text);
+    pages_close(&p);
+}
+
+/* Where the language model's loss was measured there is one figure more. */
+static void stitch_with_cross_entropy(void **state)
+{
+    pages p;
+    sae_error err;
+    pages_open(&p, 0, 1, golden_compare_config());
+    sae_stitch *s = p.stitch;
+    assert_int_equal(sae_stitch_draw_ce(s, temp_path(state, "ce.svg"), &err), SAE_E_ARG);
+    s->ce = (sae_stitch_ce){.tokens = 1234, .points = 3, .clean = 3.25, .zero = 9, .small = 4.5, .large = 4.25};
+    const int orders[2] = {s->order, SAE_STITCH_RANDOM};
+    const double values[2][3] = {{4.5, 4.75, 4.25}, {4.5, 5.125, 4.25}};
+    for (int o = 0; o < 2; o++)
+        for (int i = 0; i < 3; i++) {
+            sae_stitch_path *path = &s->paths[orders[o]];
+            path->entries[(path->n_entries - 1) * i / 2].ce = values[o][i];
+        }
+    char *text = stitch_page(state, &p);
+    check_page(text, 5);
+    assert_contains(text,
+                    "of 4.500 nats, with the large one's with 4.250; with its own activations 3.250, with zeros 9.000");
+    assert_contains(text,
+                    "at most 4.750, in random order 5.125, measured at 3 states of each on 1,234 predicted tokens");
+    static const char table[] = "Cross-entropy of the states that were measured";
+    assert_int_equal(table_rows(text, table), 6);
+    for (int r = 0; r < 6; r++) assert_close(cell_number(text, table, r, 2), values[r / 3][r % 3], 1e-9);
+    assert_true(cell_number(text, table, 2, 1) == (double)s->operations);
+    free(text);
+    assert_ok(sae_stitch_draw_ce(s, temp_path(state, "ce.svg"), &err));
+    text = read_text(temp_path(state, "ce.svg"));
+    check_markup(text);
+    assert_int_equal(count_of(text, "<circle "), 6);
     free(text);
     pages_close(&p);
 }
@@ -246,8 +281,13 @@ static void names_of_two_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        temp_test(comparison_numbers), temp_test(stitch_numbers), temp_test(edges),
-        temp_test(same_bytes),         temp_test(hostile_text),   temp_test(names_of_two_runs),
+        temp_test(comparison_numbers),
+        temp_test(stitch_numbers),
+        temp_test(stitch_with_cross_entropy),
+        temp_test(edges),
+        temp_test(same_bytes),
+        temp_test(hostile_text),
+        temp_test(names_of_two_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "kernels/blas.h"
 #include "kernels/cpu/encoder.h"
 #include "kernels/cpu/select.h"
+#include "kernels/cpu/tile.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -21,9 +22,15 @@ static void worker_free(sae_worker *w)
     sae_free(w->w);
     sae_free(w->w_norm);
     sae_free(w->w_error);
+    sae_free(w->w_scale);
+    sae_free(w->w_sum);
+    sae_free(w->columns);
     sae_free(w->hits);
     sae_free(w->c);
     sae_free(w->c_low);
+    sae_free(w->c_scale);
+    sae_free(w->c_split);
+    sae_free(w->rest);
     sae_low_gemm_free(w->gemm);
     sae_free(w->norm);
     sae_free(w->reach);
@@ -46,6 +53,7 @@ void sae_encoder_free(sae_encoder *e)
     for (int t = 0; e->workers && t < e->threads; t++) worker_free(&e->workers[t]);
     sae_free(e->workers);
     sae_free(e->lists);
+    sae_free(e->split_sums);
     sae_free(e->row_ratio);
     sae_free(e->again);
     sae_free(e->row_counts);
@@ -90,7 +98,14 @@ static sae_status worker_low(sae_worker *w, const sae_encoder *e, sae_error *err
     int64_t depth = sae_shadow_depth(e->kind, e->d);
     size_t bytes = SAE_TILE_ROWS * (size_t)depth * (e->kind == SAE_SCREEN_INT8 ? 1 : 2);
     w->c_low = sae_alloc(bytes, 1);
-    if (!w->c_low) return sae_fail_memory(err, "rows in low precision", bytes);
+    w->c_scale = sae_alloc(SAE_TILE_ROWS, sizeof(float));
+    w->c_split = sae_calloc(SAE_TILE_ROWS * SAE_SPLIT, sizeof(float));
+    w->rest = sae_alloc((size_t)e->d, sizeof(float));
+    w->w_scale = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
+    w->w_sum = sae_alloc(SAE_TILE_LATENTS, sizeof(int32_t));
+    w->columns = sae_alloc(SAE_TILE_LATENTS * SAE_SPLIT, sizeof(float));
+    if (!w->c_low || !w->c_scale || !w->c_split || !w->rest || !w->w_scale || !w->w_sum || !w->columns)
+        return sae_fail_memory(err, "rows in low precision", bytes);
     memset(w->c_low, 0, bytes);
     return sae_low_gemm_new(&w->gemm, e->kind, depth, SAE_TILE_ROWS, SAE_TILE_LATENTS, err);
 }
@@ -114,11 +129,12 @@ sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, i
     while (e->list_rows > 8 && e->list_rows * e->list_capacity > (int64_t)1 << 22) e->list_rows /= 2;
     e->workers = sae_calloc((size_t)e->threads, sizeof *e->workers);
     e->lists = sae_calloc((size_t)e->threads, sizeof *e->lists);
+    e->split_sums = sae_alloc((size_t)d, sizeof *e->split_sums);
     e->row_ratio = sae_alloc((size_t)max_rows, sizeof *e->row_ratio);
     e->again = sae_alloc((size_t)max_rows, sizeof *e->again);
     e->row_counts = sae_alloc((size_t)max_rows + 1, sizeof *e->row_counts);
-    bool ready = sae_mul_i64(2 * batch_k, max_rows, &batch_entries) && e->workers && e->lists && e->row_ratio &&
-                 e->again && e->row_counts;
+    bool ready = sae_mul_i64(2 * batch_k, max_rows, &batch_entries) && e->workers && e->lists && e->split_sums &&
+                 e->row_ratio && e->again && e->row_counts;
     for (int t = 0; ready && t < e->threads; t++) ready = worker_new(&e->workers[t], e, batch_entries);
     if (!ready) {
         sae_encoder_free(e);
@@ -377,6 +393,7 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
         e->workers[t].rescored = 0;
         e->workers[t].out_of_memory = e->workers[t].failed = false;
     }
+    if (screen.kind == SAE_SCREEN_INT8) sae_tile_split(&screen, e->split_sums, e->threads);
     sae_status status = SAE_OK;
     switch (job->filter) {
     case SAE_FILTER_ROW:
