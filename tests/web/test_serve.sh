@@ -218,6 +218,42 @@ cp -r saes/batchtopk-64-k4 saes/batchtopk-128-k4
 write_api 501 POST /saes/batchtopk-128-k4/encode '{"text":"x"}'
 matches out.txt 'holds another SAE than when the database was made'
 
+# ---- a database that was damaged -------------------------------------------------------------------------
+# Whatever stands in it: an answer or an error, and a server that goes on.
+stop_server
+cp latents.db whole.db
+size=$(wc -c <whole.db)
+noticed=0
+for part in 2 3 4 5 6 7; do
+    cp whole.db latents.db
+    printf 'damaged %.0s' $(seq 60) | dd of=latents.db bs=1 seek=$((size / 8 * part)) conv=notrunc status=none
+    "$sae" serve latents.db --port 0 2>serve.log &
+    server=$!
+    for _ in $(seq 50); do
+        base=$(sed -n 's|.* is at \(http://.*\)/ (Ctrl-C.*|\1|p' serve.log)
+        [ -n "$base" ] || ! kill -0 "$server" 2>/dev/null && break
+        sleep 0.1
+    done
+    if [ -z "$base" ]; then
+        matches serve.log "^sae: latents.db "
+        noticed=$((noticed + 1))
+        continue
+    fi
+    for path in "$a/latents?sort=max&limit=500" "/api/v1/compare/batchtopk-64-k4/batchtopk-128-k4" \
+        /api/v1/texts/0?count=2000 $(seq -f "$a/latents/%g" 0 4 63); do
+        checks=$((checks + 1))
+        "$build/tests/http" GET "$base$path" >out.txt 2>headers.txt || fail "damaged at $part/8: no answer to $path"
+        noticed=$((noticed + $(grep -c '^HTTP/1.1 500 ' headers.txt)))
+        grep -qE '^HTTP/1.1 (200|500) ' headers.txt || fail "damaged at $part/8: $(head -n 1 headers.txt) for $path"
+        "$build/tests/json_value" "" <out.txt >/dev/null || fail "damaged at $part/8: no JSON for $path"
+    done
+    stop_server
+done
+checks=$((checks + 1))
+[ "$noticed" -gt 0 ] || fail "no damage was noticed"
+cp whole.db latents.db
+serve --labels labels.db
+
 # ---- many slow clients -----------------------------------------------------------------------------------
 works "$build/tests/slow_clients" 127.0.0.1 "${base##*:}" 1000 3
 cat out.txt

@@ -3,6 +3,7 @@ import { get } from "./api.js";
 import { h } from "./dom.js";
 import { count, number, tick } from "./format.js";
 import { histogram } from "./histogram.js";
+import { copyLink } from "./keys.js";
 import { labelsOf } from "./labels.js";
 import { kindName } from "./page_saes.js";
 import { go, link, saePath, setQuery } from "./router.js";
@@ -121,9 +122,11 @@ export async function saePage([name], query) {
       pager({ offset, limit: LIMIT, total: table.total }),
     ],
     keys: {
+      g: { does: "go to a latent by number", run: () => document.getElementById("find").focus() },
       r: { does: "a random latent of this table", run: random },
       j: { does: "next part of the table", run: () => document.getElementById("page-on")?.click() },
       k: { does: "part of the table before", run: () => document.getElementById("page-back")?.click() },
+      c: { does: "copy a link to this view", run: copyLink },
     },
   };
 }
