@@ -180,7 +180,7 @@ static sae_status open_acts(settings *s, opened *o, cli_app *app, sae_error *err
         CLI_TRY(sae_lm_open(&o->lm.lm, s->model, &app->env, err));
         status = sae_tokenizer_open(&o->lm.tokenizer, s->model, err);
     } else if (s->tokenizer) {
-        status = sae_tokenizer_open(&o->tokenizer, s->tokenizer, err);
+        status = sae_tokenizer_open_decoder(&o->tokenizer, s->tokenizer, err);
     } else {
         cli_warn(app, "without --model or --tokenizer tokens are shown as numbers");
     }

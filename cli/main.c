@@ -20,8 +20,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define MAX_GROUPS 16
 
 static const cli_command *const all_commands[] = {
-    &cli_harvest, &cli_train, &cli_eval,        &cli_encode, &cli_decode,  &cli_compare, &cli_stitch, &cli_meta,
-    &cli_latents, &cli_dash,  &cli_dash_export, &cli_serve,  &cli_convert, &cli_inspect, &cli_bench,
+    &cli_harvest, &cli_train, &cli_eval,        &cli_encode,      &cli_decode, &cli_compare, &cli_stitch,  &cli_meta,
+    &cli_latents, &cli_dash,  &cli_dash_export, &cli_dash_import, &cli_serve,  &cli_convert, &cli_inspect, &cli_bench,
 };
 
 const cli_command *const *cli_commands(size_t *count)

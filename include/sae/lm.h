@@ -19,6 +19,10 @@ typedef struct sae_tokenizer sae_tokenizer;
  * with GPT-2's pattern; SAE_E_FORMAT for tables that contradict themselves: an id given twice, a merge of tokens
  * that are not in the vocabulary. A tokenizer is not changed by use: any number of threads may share it. */
 SAE_API sae_status sae_tokenizer_open(sae_tokenizer **out, const char *path, sae_error *err);
+/* From any model's tokenizer.json (or its directory), only to say what ids are: byte-level BPE with whatever pattern,
+ * and SentencePiece's BPE and Unigram, in which U+2581 is a space and <0x0A> a byte. sae_tokenizer_encode refuses it.
+ * SAE_E_UNSUPPORTED for WordPiece. */
+SAE_API sae_status sae_tokenizer_open_decoder(sae_tokenizer **out, const char *path, sae_error *err);
 SAE_API void sae_tokenizer_close(sae_tokenizer *tokenizer);
 /* Largest id + 1. */
 SAE_API int32_t sae_tokenizer_vocab_size(const sae_tokenizer *tokenizer);

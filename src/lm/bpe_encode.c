@@ -214,6 +214,8 @@ size_t sae_bpe_next_cut(const sae_tokenizer *tokenizer, bool parse_special, cons
 sae_status sae_tokenizer_encode(const sae_tokenizer *tokenizer, const char *text, size_t length, bool parse_special,
                                 int32_t **ids, int64_t *count, int64_t *capacity, sae_error *err)
 {
+    if (!tokenizer->pattern)
+        return sae_fail(err, SAE_E_UNSUPPORTED, "%s was opened to show ids, not to make them", tokenizer->path);
     sae_bpe_worker *worker = NULL;
     sae_ids list = {.data = *ids, .count = *count, .capacity = *capacity};
     sae_status status = sae_bpe_worker_new(&worker, tokenizer, length, err);

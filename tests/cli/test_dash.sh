@@ -55,6 +55,30 @@ head -c 100000 all.db >cut.db
 rejects 1 'cut short' "$sae" dash export cut.db --out x
 absent x
 
+# ---- labels of other tools ------------------------------------------------------------------------------------
+mkdir explanations
+echo '"words about \"kings\""' >explanations/layers.4_latent7.txt
+echo 'bare text' >explanations/12.txt
+works "$sae" dash import all.db --sae batchtopk-64-k4 --from explanations --labels labels.db --json
+equals "labels of delphi" "$(value count)" 2
+printf '{"index":"7","description":"kings"}\n{"index":9,"description":"</script>"}\n' | gzip >np.jsonl.gz
+works "$sae" dash import all.db --sae batchtopk-64-k4 --from np.jsonl.gz --labels labels.db --json
+equals "labels of Neuronpedia" "$(value count)" 2
+printf '\xef\xbb\xbflatent,label\r\n3,"a, ""b""\nc"\r\n4,plain\r\n' >labels.csv
+works "$sae" dash import all.db --sae batchtopk-64-k4 --from labels.csv --labels labels.db --json
+equals "labels in CSV" "$(value count)" 2
+printf 'latent,label\n3,good\n64,beyond\n' >beyond.csv
+rejects 1 'has latent 64, the SAE has 0 to 63' "$sae" dash import all.db --sae batchtopk-64-k4 --from beyond.csv --labels new.db
+printf 'latent,label\n3,"open\n' >open.csv
+rejects 1 'open.csv, line 2: not CSV' "$sae" dash import all.db --sae batchtopk-64-k4 --from open.csv --labels labels.db
+printf 'a,b\n3,x\n' >columns.csv
+rejects 1 'no columns latent and label' "$sae" dash import all.db --sae batchtopk-64-k4 --from columns.csv --labels labels.db
+echo '[{"index":"x","description":"y"}]' >bad.json
+rejects 1 'explanation 1 in bad.json' "$sae" dash import all.db --sae batchtopk-64-k4 --from bad.json --labels labels.db
+rejects 1 'is not JSON after 0' "$sae" dash import all.db --sae batchtopk-64-k4 --from text.txt --labels labels.db
+rejects 2 'has several SAEs' "$sae" dash import all.db --from labels.csv --labels labels.db
+rm -f new.db
+
 # ---- what is refused, and what is left ------------------------------------------------------------------------
 rejects 1 'already there; --force' "$sae" dash "${saes[0]}" --acts acts --out acts.db
 works "$sae" dash "${saes[0]}" --acts acts --model "$model" --out acts.db --force

@@ -2,6 +2,7 @@
  * beside brute force. Skipped, kind by kind, where this machine or build lacks them. */
 #include "kernels/cpu/low_gemm.h"
 #include "kernels/kernels.h"
+#include "kernels/ops.h"
 #include "kernels/ref/ref.h"
 
 #include "base/alloc.h"
@@ -308,6 +309,31 @@ static int64_t pick(const sae_rng *rng, uint64_t *at, int64_t most)
     return 1 + (int64_t)(sae_rng_u64(rng, (*at)++) % (uint64_t)most);
 }
 
+/* What exceeds job->near was found, once each and with its exact value, whatever was selected. */
+typedef struct near_check {
+    const sae_encode_job *job;
+    float *left; /* [rows, n] z that are still to come; NaN: none */
+    bool wrong;
+} near_check;
+
+static void meet(void *ud, int32_t row, int32_t latent, float z)
+{
+    near_check *check = ud;
+    float *left = &check->left[row * check->job->n + latent];
+    check->wrong = check->wrong || *left != z;
+    *left = NAN;
+}
+
+static bool near_is_right(const sae_encode_job *job, const sae_encoder *encoder, const float *z)
+{
+    near_check check = {job, malloc((size_t)(job->rows * job->n) * sizeof(float)), false};
+    for (int64_t i = 0; i < job->rows * job->n; i++) check.left[i] = z[i] > job->near[i % job->n] ? z[i] : NAN;
+    sae_encoder_near(encoder, meet, &check);
+    for (int64_t i = 0; i < job->rows * job->n; i++) check.wrong = check.wrong || !isnan(check.left[i]);
+    free(check.left);
+    return !check.wrong;
+}
+
 static void random_problem(sae_screen_kind kind, uint64_t seed)
 {
     sae_rng rng = sae_rng_make(seed, "random problem", 0);
@@ -318,12 +344,17 @@ static void random_problem(sae_screen_kind kind, uint64_t seed)
     if (pick(&rng, &at, 3) > 1) k = pick(&rng, &at, n < 20 ? n : 20);
     float *c = malloc((size_t)(rows * d) * 4), *W = malloc((size_t)(n * d) * 4), *b = malloc((size_t)n * 4);
     float *theta = malloc((size_t)n * 4), *f = malloc((size_t)(rows * n) * 4), *got = calloc((size_t)(rows * n), 4);
+    float *z = malloc((size_t)(rows * n) * 4), *near = malloc((size_t)n * 4);
     fill(&rng, &at, c, rows * d, middle, range);
     fill(&rng, &at, W, n * d, (int)pick(&rng, &at, 60) - 40, range);
     fill(&rng, &at, b, n, middle, range);
     fill(&rng, &at, theta, n, middle, range);
     for (int64_t i = 0; i < n; i++) theta[i] = fabsf(theta[i]);
     sae_ref_encode_float(c, rows, d, n, W, b, filter, k, theta, NULL, f);
+    for (int64_t i = 0; i < rows * n; i++) z[i] = sae_ops_best()->dot(c + i / n * d, W + i % n * d, d) + b[i % n];
+    fill(&rng, &at, near, n, middle, range);
+    for (int64_t i = 0; i < n; i++)
+        if (pick(&rng, &at, 8) == 1) near[i] = -HUGE_VALF;
     sae_shadow shadow;
     sae_encoder *encoder = NULL;
     sae_env env = {.threads = 2};
@@ -333,11 +364,12 @@ static void random_problem(sae_screen_kind kind, uint64_t seed)
     sae_shadow_fill(&shadow, W, 2);
     assert_int_equal(sae_encoder_new(&encoder, kind, d, rows, k, k, &env, NULL), SAE_OK);
     assert_int_equal(sae_codes_reserve(codes, rows, rows * k, NULL), SAE_OK);
-    sae_encode_job job = {c, rows, d, n, W, b, &shadow, NULL, 0, filter, k, theta, NULL};
+    sae_encode_job job = {c, rows, d, n, W, b, &shadow, NULL, 0, filter, k, theta, near};
     assert_int_equal(sae_encode(encoder, &job, &hint, codes, NULL, NULL), SAE_OK);
     for (int64_t row = 0; row < rows; row++)
         for (int64_t j = codes->row_offsets[row]; j < codes->row_offsets[row + 1]; j++)
             got[row * n + codes->latents[j]] = codes->values[j];
+    if (!near_is_right(&job, encoder, z)) fail_msg("seed %llu: near", (unsigned long long)seed);
     if (memcmp(got, f, (size_t)(rows * n) * sizeof *f) != 0)
         fail_msg("seed %llu: %lld rows, d = %lld, n = %lld, k = %lld, filter %d", (unsigned long long)seed,
                  (long long)rows, (long long)d, (long long)n, (long long)k, (int)filter);
@@ -350,6 +382,8 @@ static void random_problem(sae_screen_kind kind, uint64_t seed)
     free(theta);
     free(f);
     free(got);
+    free(z);
+    free(near);
 }
 
 static void random_problems(void **state)

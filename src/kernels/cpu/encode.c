@@ -196,6 +196,7 @@ static void screen_all(sae_encoder *e, const sae_screen *screen, float start, sa
     for (int t = 0; t < e->threads; t++) {
         e->workers[t].cut = start;
         e->workers[t].found.count = 0;
+        e->workers[t].near.count = 0;
     }
 #pragma omp parallel for num_threads(e->threads) schedule(dynamic)
     for (int64_t block = 0; block < blocks; block++) {
@@ -390,7 +391,6 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
     };
     for (int t = 0; t < e->threads; t++) {
         e->workers[t].rescored = 0;
-        e->workers[t].near.count = 0;
         e->workers[t].out_of_memory = e->workers[t].failed = false;
     }
     if (screen.kind == SAE_SCREEN_INT8) sae_tile_split(&screen, e->split_sums, e->threads);
