@@ -48,6 +48,7 @@ void cli_bench_way_json(cli_json *json, const cli_bench_way *way)
     sae_hook_name(way->config.hook, hook, sizeof hook);
     cli_json_object(json, "end_to_end");
     cli_json_text(json, "hook_name", hook);
+    cli_json_text(json, "precision", sae_precision_name(sae_lm_get_info(way->config.lm).precision));
     cli_json_int(json, "n", way->config.width);
     cli_json_int(json, "k", way->config.k);
     cli_json_int(json, "B", way->config.batch);
@@ -92,8 +93,9 @@ void cli_bench_way_print(FILE *out, const cli_bench_way *way)
     list_stages(r, stages);
     sae_hook_name(way->config.hook, hook, sizeof hook);
     cli_format_count(tokens, sizeof tokens, r->tokens);
-    fprintf(out, "From text to an SAE: %s tokens, %s, %lld latents, k = %lld, batches of %lld\n\n", tokens, hook,
-            (long long)way->config.width, (long long)way->config.k, (long long)way->config.batch);
+    fprintf(out, "From text to an SAE: %s tokens, %s in %s, %lld latents, k = %lld, batches of %lld\n\n", tokens, hook,
+            sae_precision_name(sae_lm_get_info(way->config.lm).precision), (long long)way->config.width,
+            (long long)way->config.k, (long long)way->config.batch);
     cli_table_start(&table, names, CLI_COUNT(names));
     for (int i = 0; i < STAGES; i++) {
         cli_table_text(&table, stages[i].words);

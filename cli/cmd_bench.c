@@ -409,7 +409,8 @@ static const cli_note json_keys[] = {
      "of the model given, or null: model, tokens, activation_error (largest relative error of a layer's residual "
      "stream), layer, loss_fp32, loss_bf16, loss_difference"},
     {"end_to_end",
-     "with --end-to-end, in place of steps and lm: hook_name, n, k, B, tokens, trained (tokens of the training steps), "
+     "with --end-to-end, in place of steps and lm: hook_name, precision, n, k, B, tokens, trained (tokens of the "
+     "training steps), "
      "text_bytes, tokenizer_bytes_per_core_s, cold (the shards were not in memory), stages (array of {stage, "
      "seconds, tokens_per_s}: tokenise, model, write, read, train), files {seconds, tokens_per_s}, streamed "
      "{seconds, model_seconds, tokens_per_s}, reading_alone {seconds, tokens_per_s}, limit (the slowest stage)"},

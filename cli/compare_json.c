@@ -1,24 +1,12 @@
 #include "cli/compare_json.h"
 
-/* −1, no latent, is null. */
-static void ids(cli_json *json, const char *key, const int32_t *values, int64_t count)
-{
-    cli_json_array(json, key);
-    for (int64_t i = 0; i < count; i++)
-        if (values[i] >= 0)
-            cli_json_int(json, NULL, values[i]);
-        else
-            cli_json_null(json, NULL);
-    cli_json_end(json);
-}
-
 static void max_cos(cli_json *json, const sae_comparison *c)
 {
     cli_json_object(json, "max_cos");
     cli_json_reals(json, "large_in_small", c->large_in_small, c->n_large);
     cli_json_reals(json, "small_in_large", c->small_in_large, c->n_small);
-    ids(json, "argmax", c->argmax, c->n_large);
-    ids(json, "argmax_small", c->argmax_small, c->n_small);
+    cli_json_ids(json, "argmax", c->argmax, c->n_large);
+    cli_json_ids(json, "argmax_small", c->argmax_small, c->n_small);
     cli_json_end(json);
 }
 
@@ -42,8 +30,8 @@ static void one_to_one(cli_json *json, const sae_comparison *c)
     cli_json_int(json, "above", c->one_to_one_above);
     cli_json_real(json, "share", (double)c->one_to_one_above / (double)c->one_to_one);
     cli_json_real(json, "mean_cos", c->one_to_one_mean);
-    ids(json, "partner", c->partner, c->n_large);
-    ids(json, "partner_small", c->partner_small, c->n_small);
+    cli_json_ids(json, "partner", c->partner, c->n_large);
+    cli_json_ids(json, "partner_small", c->partner_small, c->n_small);
     cli_json_reals(json, "cos", c->partner_cos, c->n_large);
     cli_json_reals(json, "act_cos", c->partner_act_cos, c->n_large);
     cli_json_reals(json, "pearson", c->partner_pearson, c->n_large);

@@ -41,15 +41,9 @@ static void tree(cli_json *json, const sae_family *f)
     size_t smaller = f->n_members - 1;
     int64_t n = f->members[smaller].n;
     cli_json_object(json, "tree");
-    cli_json_array(json, "first");
-    for (int64_t k = 0; k < n; k++) cli_json_int(json, NULL, f->first[k]);
-    cli_json_end(json);
+    cli_json_ids(json, "first", f->first, n);
     cli_json_array(json, "nearest");
-    for (size_t j = 0; j < smaller; j++) {
-        cli_json_array(json, NULL);
-        for (int64_t k = 0; k < n; k++) cli_json_int(json, NULL, f->ancestor[(int64_t)j * n + k]);
-        cli_json_end(json);
-    }
+    for (size_t j = 0; j < smaller; j++) cli_json_ids(json, NULL, f->ancestor + (int64_t)j * n, n);
     cli_json_end(json);
     cli_json_array(json, "cos");
     for (size_t j = 0; j < smaller; j++) cli_json_reals(json, NULL, f->ancestor_cos + (int64_t)j * n, n);

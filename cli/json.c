@@ -167,6 +167,21 @@ void cli_json_floats(cli_json *json, const char *key, const float *values, int64
     cli_json_end(json);
 }
 
+void cli_json_ids(cli_json *json, const char *key, const int32_t *values, int64_t count)
+{
+    if (!values) {
+        cli_json_null(json, key);
+        return;
+    }
+    cli_json_array(json, key);
+    for (int64_t i = 0; i < count; i++)
+        if (values[i] >= 0)
+            cli_json_int(json, NULL, values[i]);
+        else
+            cli_json_null(json, NULL);
+    cli_json_end(json);
+}
+
 void cli_json_ints(cli_json *json, const char *key, const int64_t *values, int64_t count)
 {
     if (!values) {

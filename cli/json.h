@@ -42,6 +42,8 @@ void cli_json_known(cli_json *json, const char *key, const char *text);
 /* Arrays of numbers; NULL gives null. */
 void cli_json_reals(cli_json *json, const char *key, const double *values, int64_t count);
 void cli_json_floats(cli_json *json, const char *key, const float *values, int64_t count);
+/* Numbers of latents; −1, none, becomes null. */
+void cli_json_ids(cli_json *json, const char *key, const int32_t *values, int64_t count);
 void cli_json_ints(cli_json *json, const char *key, const int64_t *values, int64_t count);
 
 #endif

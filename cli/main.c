@@ -20,8 +20,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 #define MAX_GROUPS 16
 
 static const cli_command *const all_commands[] = {
-    &cli_harvest, &cli_train,   &cli_eval, &cli_encode, &cli_decode,  &cli_compare, &cli_stitch,
-    &cli_meta,    &cli_latents, &cli_dash, &cli_serve,  &cli_convert, &cli_inspect, &cli_bench,
+    &cli_harvest, &cli_train, &cli_eval,        &cli_encode, &cli_decode,  &cli_compare, &cli_stitch, &cli_meta,
+    &cli_latents, &cli_dash,  &cli_dash_export, &cli_serve,  &cli_convert, &cli_inspect, &cli_bench,
 };
 
 const cli_command *const *cli_commands(size_t *count)
@@ -53,7 +53,7 @@ const sae_option *cli_common_options(size_t *count)
          .offset = offsetof(cli_common, screen),
          .metavar = "HOW",
          .default_text = "auto",
-         .choices = "auto|fp32|bf16",
+         .choices = "auto|fp32|bf16|int8",
          .help = "precision in which latents are screened before those that matter are computed exactly; results never "
                  "depend on it"},
         {.name = "json", .type = SAE_OPT_BOOL, .offset = offsetof(cli_common, json), .help = "print one JSON object"},
@@ -278,6 +278,21 @@ static sae_status unknown_command(const char *word, sae_error *err)
     return cli_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", word);
 }
 
+/* The command that the first words name: "dash-export" is also "dash export". */
+static const cli_command *find_by_words(int argc, char **argv, int *words)
+{
+    char name[64];
+    if (argc > 1 && snprintf(name, sizeof name, "%s-%s", argv[0], argv[1]) < (int)sizeof name) {
+        const cli_command *command = cli_find_command(name);
+        if (command) {
+            *words = 2;
+            return command;
+        }
+    }
+    *words = 1;
+    return cli_find_command(argv[0]);
+}
+
 static sae_status dispatch(cli_app *app, int argc, char **argv, sae_error *err)
 {
     if (argc < 2) return cli_fail(err, SAE_E_ARG, "no command; sae --help lists them");
@@ -287,11 +302,12 @@ static sae_status dispatch(cli_app *app, int argc, char **argv, sae_error *err)
         fprintf(app->out, "sae %s\n", sae_version());
         return SAE_OK;
     }
-    const cli_command *command = cli_find_command(argv[1]);
+    int words = 1;
+    const cli_command *command = find_by_words(argc - 1, argv + 1, &words);
     if (!command) return unknown_command(argv[1], err);
     void *settings = calloc(1, command->settings_size);
     if (!settings) return cli_fail_memory(err);
-    sae_status status = run(command, settings, app, argc - 2, argv + 2, err);
+    sae_status status = run(command, settings, app, argc - 1 - words, argv + 1 + words, err);
     free(settings);
     return status;
 }

@@ -55,12 +55,12 @@ static void print_finding(const sae_meta *m, FILE *out)
     for (size_t i = 1; i < CLI_COUNT(others); i++)
         if (others[i].explained > others[best].explained) best = i;
     double own = m->batchtopk.explained_variance;
-    fprintf(out, "\n  %lld meta-latents each explain the decoder rows to %.1f%%, and %s to %.1f%%", (long long)m->k,
-            100 * own, others[best].name, 100 * others[best].explained);
+    fprintf(out, "\n  %lld meta-latents for each row explain %.1f%% of the rows' variance", (long long)m->k, 100 * own);
     if (own > others[best].explained)
-        fputs(",\n  the best of the baselines.\n", out);
+        fprintf(out, ";\n  the best of the baselines, %s, %.1f%%.\n", others[best].name, 100 * others[best].explained);
     else
-        fputs(":\n  no better parts than those were found; train longer (--epochs), or wider (--width).\n", out);
+        fprintf(out, ",\n  no more than %s (%.1f%%): train longer (--epochs) or wider (--width).\n", others[best].name,
+                100 * others[best].explained);
 }
 
 /* ---- parts -------------------------------------------------------------------------------------------------- */

@@ -2,13 +2,6 @@
 
 #include "cli/json.h"
 
-static void ids(cli_json *json, const char *key, const int32_t *values, int64_t count)
-{
-    cli_json_array(json, key);
-    for (int64_t i = 0; i < count; i++) cli_json_int(json, NULL, values[i]);
-    cli_json_end(json);
-}
-
 static void quality(cli_json *json, const char *key, const sae_stitch_quality *q)
 {
     cli_json_object(json, key);
@@ -63,8 +56,8 @@ static void components(cli_json *json, const sae_stitch *s)
     for (int64_t i = 0; i < s->n_swap + s->n_remove; i++) {
         const sae_stitch_component *c = &s->components[i];
         cli_json_object(json, NULL);
-        ids(json, "small", c->small, c->n_small);
-        ids(json, "large", c->large, c->n_large);
+        cli_json_ids(json, "small", c->small, c->n_small);
+        cli_json_ids(json, "large", c->large, c->n_large);
         cli_json_real(json, "max_cos", c->max_cos);
         cli_json_real(json, "delta_mse", c->delta_mse);
         cli_json_end(json);
@@ -121,7 +114,7 @@ void cli_stitch_json(const sae_stitch *s, const char *small, const char *large, 
     cli_json_real(&json, "theta_small", s->theta_small);
     cli_json_real(&json, "theta_large", s->theta_large);
     cli_json_reals(&json, "max_cos", s->max_cos, s->n_large);
-    ids(&json, "nearest", s->nearest, s->n_large);
+    cli_json_ids(&json, "nearest", s->nearest, s->n_large);
     cli_json_ints(&json, "n_active", s->n_active, s->n_large);
     cli_json_reals(&json, "delta_mse", s->delta_mse, s->n_large);
     cli_json_reals(&json, "delta_mse_se", s->delta_mse_se, s->n_large);

@@ -16,7 +16,16 @@ endif()
 file(GLOB SAE_ISA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/cpu/isa/*.c)
 file(GLOB SAE_REF_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/ref/*.c)
 
-add_library(sae_objects OBJECT ${SAE_SOURCES})
+# The style sheet and the program of exported pages, as strings.
+set(SAE_EXPORT_FILES ${PROJECT_BINARY_DIR}/export_files.c)
+add_custom_command(OUTPUT ${SAE_EXPORT_FILES}
+  COMMAND ${CMAKE_COMMAND} -DOUT=${SAE_EXPORT_FILES} -DDIR=${PROJECT_SOURCE_DIR}/src/export
+          -P ${PROJECT_SOURCE_DIR}/cmake/export.cmake
+  DEPENDS ${PROJECT_SOURCE_DIR}/src/export/page.css ${PROJECT_SOURCE_DIR}/src/export/page.js
+          ${PROJECT_SOURCE_DIR}/cmake/export.cmake
+  COMMENT "Putting the page of exports into the library" VERBATIM)
+
+add_library(sae_objects OBJECT ${SAE_SOURCES} ${SAE_EXPORT_FILES})
 set_source_files_properties(src/base/error.c PROPERTIES COMPILE_DEFINITIONS SAE_VERSION="${PROJECT_VERSION}")
 
 set(SAE_ISAS baseline)

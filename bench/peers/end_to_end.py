@@ -3,7 +3,7 @@
 usage: end_to_end.py --build BUILD --text FILE --held-out FILE --out FILE.json [options]; --help lists them
 
 The same model, text, place in the model and kind of SAE: BatchTopK of one size on activations of the residual stream
-after one block, made while training, in fp32. Turn by turn, each run in a process of its own; the seconds that Python
+after one block, made while training, in fp32 (sae.c also in bf16, where that is there). Turn by turn, each run in a process of its own; the seconds that Python
 takes to import its packages are not counted. Both SAEs are then judged by sae eval on text that neither saw.
 """
 
@@ -86,6 +86,7 @@ def worker(problem):
     config = LanguageModelSAERunnerConfig(
         sae=BatchTopKTrainingSAEConfig(d_in=d, d_sae=problem.n, k=problem.k, device="cpu"),
         model_name=problem.model, model_class_name="AutoModelForCausalLM", hook_name=f"transformer.h.{problem.layer}",
+        model_from_pretrained_kwargs={"dtype": "float32"},  # the demo model's file is float16, which PyTorch computes slowly
         is_dataset_tokenized=False, streaming=False, context_size=problem.ctx, seqpos_slice=(1, None),
         n_batches_in_buffer=4 * problem.batch // problem.ctx,  # in contexts; the default holds less than one batch
         prepend_bos=False, training_tokens=steps(problem) * problem.batch, train_batch_size_tokens=problem.batch,

@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
-# The training step of sae.c beside that of other packages on the same cores (make bench-peers).
+# sae.c beside other packages on the same cores (make bench-peers): one training step, or the whole way from text.
 #
-#   bench/peers/run.sh BUILD [OPTION…]      options of compare.py
+#   bench/peers/run.sh BUILD [OPTION…]                     options of compare.py; writes BUILD/bench-peers.json
+#   bench/peers/run.sh BUILD --end-to-end [OPTION…]        options of end_to_end.py, on the demo's model and text;
+#                                                          writes BUILD/bench-peers-end-to-end.json
 #
-# Makes (once) a Python environment with the packages; writes BUILD/bench-peers.json.
+# Makes (once) a Python environment with the packages.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-[ $# -ge 1 ] || { echo "usage: run.sh BUILD [OPTION…]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: run.sh BUILD [--end-to-end] [OPTION…]" >&2; exit 2; }
 build=$1
 shift
 python=$(scripts/venv.sh bench/peers/requirements.txt)
-HF_HUB_OFFLINE=1 WANDB_MODE=disabled "$python" bench/peers/compare.py --build "$build" --out "$build/bench-peers.json" "$@"
+export HF_HUB_OFFLINE=1 WANDB_MODE=disabled
+if [ "${1:-}" = --end-to-end ]; then
+    shift
+    exec "$python" bench/peers/end_to_end.py --build "$build" --text "$build/demo/text.txt" \
+        --held-out "$build/demo/held-out.txt" --out "$build/bench-peers-end-to-end.json" "$@"
+fi
+exec "$python" bench/peers/compare.py --build "$build" --out "$build/bench-peers.json" "$@"

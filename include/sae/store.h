@@ -17,6 +17,7 @@ extern "C" {
 
 #define SAE_STORE_VERSION      1
 #define SAE_STORE_DENSITY_BINS 40 /* log10(share of tokens) from −8 to 0, as sae_eval */
+#define SAE_STORE_REACH        63 /* tokens on each side of an example's peak whose activations are known */
 #define SAE_STORE_SPARK        16 /* bars of a latent's small histogram in a table */
 
 typedef struct sae_store sae_store;
@@ -290,8 +291,8 @@ typedef struct sae_store_latent {
     size_t n_groups; /* by kind; intervals from the highest */
     const sae_store_group *groups;
 } sae_store_latent;
-/* Everything that is shown of a latent. Passages have at most `around` tokens on each side of the peak. SAE_E_ARG for
- * an SAE or latent that is not there, or around < 0. */
+/* Everything that is shown of a latent. Passages have at most `around` tokens on each side of the peak, and no more
+ * than SAE_STORE_REACH. SAE_E_ARG for an SAE or latent that is not there, or around < 0. */
 SAE_API sae_status sae_store_get_latent(sae_store *store, int64_t sae, int64_t latent, int64_t around,
                                         const sae_store_latent **out, sae_error *err);
 

@@ -8,8 +8,32 @@
 #include "base/error.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { KEPT = 32 }; /* nearest latents of each among which one-to-one pairs are sought first; memory, not the result */
+
+/* Every look at all pairs of latents costs the same, whichever SAE's latents are the queries: progress counts them. */
+typedef struct passes {
+    const sae_env *env;
+    double last; /* share of the present one that was done when last heard of */
+    int done;    /* before it */
+} passes;
+
+enum { USUAL_PASSES = 6 }; /* maxima both ways, two for one-to-one pairs, two baselines */
+
+static void report_pass(void *ud, const sae_progress *progress)
+{
+    passes *p = ud;
+    if (strcmp(progress->what, "decoder cosines") != 0) {
+        sae_report_progress(p->env, progress->what, progress->unit, progress->done, progress->total, progress->detail);
+        return;
+    }
+    double share = progress->total > 0 ? progress->done / progress->total : 0;
+    p->done += share < p->last;
+    p->last = share;
+    double total = p->done < USUAL_PASSES ? USUAL_PASSES : p->done + 1;
+    sae_report_progress(p->env, "decoder cosines", "passes", p->done + share, total, NULL);
+}
 
 static void histogram(const double *values, int64_t n, int64_t *counts)
 {
@@ -71,10 +95,16 @@ done:
 }
 
 sae_status sae_compare_decoders(sae_comparison *c, const sae_model *small, const sae_model *large, uint64_t seed,
-                                const sae_env *env, sae_error *err)
+                                const sae_env *env_, sae_error *err)
 {
     sae_status status;
     const float *A = sae_model_get_weights(small).W_dec, *B = sae_model_get_weights(large).W_dec;
+    passes counted = {.env = env_};
+    const sae_env inner = {.threads = env_ ? env_->threads : 0,
+                           .stop = env_ ? env_->stop : NULL,
+                           .progress = report_pass,
+                           .ud = &counted},
+                  *env = &inner;
     SAE_TRY(sae_max_cosine(B, c->n_large, A, c->n_small, c->d, c->large_in_small, c->argmax, env, err));
     SAE_TRY(sae_max_cosine(A, c->n_small, B, c->n_large, c->d, c->small_in_large, c->argmax_small, env, err));
     histogram(c->large_in_small, c->n_large, c->hist_large_in_small);

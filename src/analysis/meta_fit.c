@@ -37,7 +37,7 @@ sae_status sae_meta_batchtopk_codes(const sae_model *meta, const sae_meta_rows *
     sae_screen_kind kind = SAE_SCREEN_FP32;
     float *centred = sae_alloc(cells, sizeof *centred);
     if (!centred) SAE_TRY(sae_fail_memory(err, "decoder rows", cells * sizeof *centred));
-    SAE_TRY(sae_screen_choose(env, &kind, err));
+    SAE_TRY(sae_screen_choose(env, rows->d, &kind, err));
     SAE_TRY(sae_shadow_new(&shadow, kind, info->n, rows->d, err));
     sae_center_rows(rows->unit, w.b_dec, rows->count, rows->d, centred, threads);
     sae_shadow_fill(&shadow, w.W_enc, threads);

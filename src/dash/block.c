@@ -90,7 +90,7 @@ static sae_status run_latent(const sae_dash_block *b, sae_dash_latent *out, int6
     sae_dash_pick_intervals(&out->examples[SAE_EXAMPLES_INTERVAL], scratch, &b->where, &f, salt_of(b, latent),
                             out->stats.max);
     sae_dash_pick_random(&out->examples[SAE_EXAMPLES_RANDOM], scratch, &b->where, &f, salt_of(b, latent));
-    out->examples[SAE_EXAMPLES_NEAR] = (sae_dash_examples){.groups = 1};
+    sae_dash_misses_of(&b->linker->rows->misses[b->sae], latent, &out->examples[SAE_EXAMPLES_NEAR]);
     for (int k = 0; k < SAE_EXAMPLE_KINDS && status == SAE_OK; k++)
         status = sae_dash_acts_fill(&out->acts[k], &out->examples[k], &b->where, &f, err);
     int64_t d = sae_model_get_info(b->model)->d;

@@ -164,7 +164,7 @@ sae_status sae_dash_build(const sae_dash_input *in, const sae_dash_config *confi
     SAE_TRY(sae_store_writer_open(&b.writer, path, config->force, err));
     SAE_TRY(sae_dash_unembed_open(&b.unembed, in, err));
     SAE_TRY(sae_dash_text_read(&b.text, in, err));
-    SAE_TRY(sae_dash_collect(&b.rows, in, config, path, env, err));
+    SAE_TRY(sae_dash_collect(&b.rows, in, config, &b.text, path, env, err));
     SAE_TRY(sae_dash_directions_make(&b.directions, in->models, in->n_models, env, err));
     SAE_TRY(write_all(&b, err));
     status = sae_store_writer_finish(b.writer, err);

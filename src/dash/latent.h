@@ -98,7 +98,7 @@ typedef struct sae_dash_acts {
     int16_t *offsets; /* [room] */
     float *values;
 } sae_dash_acts;
-/* Fills in the activations within SAE_DASH_REACH tokens of each pick, in its context. */
+/* Fills in the activations within SAE_STORE_REACH tokens of each pick, in its context. */
 sae_status sae_dash_acts_fill(sae_dash_acts *out, const sae_dash_examples *examples, const sae_dash_where *where,
                               const sae_dash_firings *firings, sae_error *err);
 /* Appends one activation. */

@@ -56,8 +56,8 @@ void sae_dash_reach(const sae_dash_text *t, int64_t row, int64_t *begin, int64_t
 {
     *begin = t->context[row];
     *end = sae_dash_context_end(t, row);
-    if (*begin < row - SAE_DASH_REACH) *begin = row - SAE_DASH_REACH;
-    if (*end > row + SAE_DASH_REACH + 1) *end = row + SAE_DASH_REACH + 1;
+    if (*begin < row - SAE_STORE_REACH) *begin = row - SAE_STORE_REACH;
+    if (*end > row + SAE_STORE_REACH + 1) *end = row + SAE_STORE_REACH + 1;
 }
 
 sae_status sae_dash_text_read(sae_dash_text *out, const sae_dash_input *input, sae_error *err)

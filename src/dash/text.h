@@ -5,9 +5,9 @@
 #include "store/write.h"
 
 #include <sae/dash.h>
+#include <sae/store.h>
 
 #define SAE_DASH_WINDOW 64 /* tokens of a context that count as one text, with its document */
-#define SAE_DASH_REACH  63 /* tokens on each side of a peak whose activations are kept */
 
 typedef struct sae_dash_text {
     int64_t rows;
@@ -37,7 +37,7 @@ static inline bool sae_dash_same_text(const sae_dash_text *t, int64_t a, int64_t
 
 /* The end (exclusive) of the context of a row. */
 int64_t sae_dash_context_end(const sae_dash_text *text, int64_t row);
-/* The rows begin … end − 1 of its context within SAE_DASH_REACH of a row. */
+/* The rows begin … end − 1 of its context within SAE_STORE_REACH of a row. */
 void sae_dash_reach(const sae_dash_text *text, int64_t row, int64_t *begin, int64_t *end);
 
 #endif

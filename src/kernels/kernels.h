@@ -34,6 +34,7 @@ typedef struct sae_encode_job {
     sae_filter filter;
     int64_t k;          /* ROW and BATCH */
     const float *theta; /* LATENT: [n], indexed by latent */
+    const float *near;  /* [n]: every z > near_i is found too, whatever is selected (sae_encoder_near); NULL: not */
 } sae_encode_job;
 
 /* Where the last cut lay: the next encode starts looking a little below it. Only speed depends on it, never
@@ -61,6 +62,10 @@ void sae_encoder_free(sae_encoder *encoder);
  * (sae_codes_reserve with rows·k entries); for LATENT it is grown. hint and stats may be NULL. */
 sae_status sae_encode(sae_encoder *encoder, const sae_encode_job *job, sae_encode_hint *hint, sae_codes *codes,
                       sae_encode_stats *stats, sae_error *err);
+
+/* What job->near found in the last sae_encode, the selected among it: calls visit for each, in no fixed order. */
+void sae_encoder_near(const sae_encoder *encoder, void (*visit)(void *ud, int32_t row, int32_t latent, float z),
+                      void *ud);
 
 /* ---- decode ----------------------------------------------------------------------------------- */
 

@@ -31,6 +31,18 @@ typedef struct sae_scan {
     float x, y, low;
 } sae_scan;
 
+#define SAE_SPLIT 8 /* dimensions at most that an int8 screen multiplies in fp32 */
+
+/* How a row of the screen's tile of byte products becomes float: what belongs to its latents, and to the row. */
+typedef struct sae_from_int8 {
+    int64_t n, split, stride;
+    const int32_t *bytes; /* [n] sums of the latents' bytes */
+    const float *scale;   /* [n] of the latents */
+    const float *columns; /* [split, stride] */
+    float factor;         /* scale of the row */
+    float c[SAE_SPLIT];   /* [split] values of the row */
+} sae_from_int8;
+
 typedef struct sae_ops {
     const char *name; /* "avx512", "avx2", "baseline" */
     /* Σ a_j b_j in float32, in the one fixed order above; multiply and add are rounded separately. */
@@ -54,6 +66,14 @@ typedef struct sae_ops {
     /* out [d] = x rounded to bfloat16, to nearest, ties to even; results below the normal numbers become 0, as the
      * processors' products take them. Returns Σ (x_j − out_j)² in double, any order. */
     double (*to_bf16)(const float *x, int64_t d, uint16_t *out);
+    /* max |x_j|; a NaN may be passed over. */
+    float (*max_abs)(const float *x, int64_t d);
+    /* out [d] = q_j + offset, q_j a whole number nearest to inverse·x_j, which is at most 127 in size. Returns
+     * Σ (x_j − scale·q_j)² in double, any order. */
+    double (*to_int8)(const float *x, int64_t d, float inverse, float scale, int offset, uint8_t *out);
+    /* z_j = (sum_j − 128·bytes_j)·(scale_j·factor) + Σ_m c_m columns_m,j over `split` ≤ SAE_SPLIT columns, `stride`
+     * apart; z may be sum. */
+    void (*from_int8)(const sae_from_int8 *from, const int32_t *sum, float *z);
     /* One Adam step on a vector; moments below 2⁻¹⁰⁰ in size become 0 (they would decay into denormals, which are
      * slow, and are far below eps). */
     void (*adam)(const sae_adam *adam, int64_t d, const float *g, float *p, float *m, float *v);

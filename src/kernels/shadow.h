@@ -19,18 +19,26 @@ typedef struct sae_shadow {
     int64_t n, d;
     int64_t depth;  /* d rounded up to what the products take */
     uint32_t *rows; /* [⌈n/64⌉, depth/per, 64] `per` values each; NULL: fp32 */
+    float *scale;   /* [n] int8: Ŵ_i is this times its bytes */
+    int32_t *sum;   /* [n] int8: of its bytes */
+    float *columns; /* [SAE_SPLIT, n] int8: dimensions that the encode at hand multiplies in fp32, written by it */
     float *norm;    /* [n] ≥ ‖W_i‖, tight to 2⁻²¹ */
     float *error;   /* [n] ≥ ‖W_i − Ŵ_i‖, the rounding of the copy; NULL: fp32 */
 } sae_shadow;
 
-/* The kind that this env asks for, or the fastest for `auto`. SAE_E_ARG when this processor or build lacks it. */
-sae_status sae_screen_choose(const sae_env *env, sae_screen_kind *kind, sae_error *err);
+/* The kind that this env asks for, or the fastest for `auto`, for activations of width d. SAE_E_ARG when this processor
+ * or build lacks it. */
+sae_status sae_screen_choose(const sae_env *env, int64_t d, sae_screen_kind *kind, sae_error *err);
 
 /* Memory for an encoder [n, d]; the rows are still to be filled. */
 sae_status sae_shadow_new(sae_shadow *out, sae_screen_kind kind, int64_t n, int64_t d, sae_error *err);
 void sae_shadow_clear(sae_shadow *shadow);
 /* Bytes of the copy. */
 double sae_shadow_bytes(sae_screen_kind kind, int64_t n, int64_t d);
+
+/* The scale with which x [d] fits into bytes of at most 127 in size, and its inverse; both 0 where x is 0, or too
+ * small. */
+float sae_byte_scale(const sae_ops *ops, const float *x, int64_t d, float *inverse);
 
 /* Row i is now w [d]. Rows of different panels may be refreshed in parallel. */
 void sae_shadow_row(const sae_shadow *shadow, const sae_ops *ops, int64_t i, const float *w);

@@ -20,7 +20,8 @@ struct sae_coder {
     sae_shadow shadow; /* of W_enc, of a kind below fp32; empty: the model's serves */
     sae_encoder *encoder;
     sae_encode_hint hint;
-    float *c; /* [max_rows, d] */
+    float *c;          /* [max_rows, d] */
+    const float *near; /* [n], or NULL */
 };
 
 int64_t sae_coder_rows(const sae_model *model)
@@ -57,7 +58,7 @@ sae_status sae_coder_new(sae_coder **out, const sae_model *model, int64_t max_ro
     }
     int64_t k = info->rule == SAE_RULE_TOPK ? info->k : 0;
     sae_screen_kind kind = SAE_SCREEN_FP32;
-    SAE_TRY(sae_screen_choose(env, &kind, err));
+    SAE_TRY(sae_screen_choose(env, info->d, &kind, err));
     if (max_rows < LOW_ROWS) kind = SAE_SCREEN_FP32;
     if (kind != SAE_SCREEN_FP32) {
         SAE_TRY(sae_shadow_new(&coder->shadow, kind, info->n, info->d, err));
@@ -69,6 +70,16 @@ sae_status sae_coder_new(sae_coder **out, const sae_model *model, int64_t max_ro
 done:
     sae_coder_free(coder);
     return status;
+}
+
+void sae_coder_set_near(sae_coder *coder, const float *near)
+{
+    coder->near = near;
+}
+
+void sae_coder_near(const sae_coder *coder, void (*visit)(void *ud, int32_t row, int32_t latent, float z), void *ud)
+{
+    sae_encoder_near(coder->encoder, visit, ud);
 }
 
 static sae_status check_rows(const sae_coder *coder, const float *x, int64_t rows, int64_t first_row, sae_error *err)
@@ -98,7 +109,8 @@ sae_status sae_coder_encode(sae_coder *coder, const float *x, int64_t rows, int6
                           .shadow = coder->shadow.norm ? &coder->shadow : &coder->model->shadow,
                           .filter = topk ? SAE_FILTER_ROW : SAE_FILTER_LATENT,
                           .k = info->k,
-                          .theta = w->threshold};
+                          .theta = w->threshold,
+                          .near = coder->near};
     if (info->input_norm == SAE_INPUT_TOKEN) {
         sae_token_standardise(x, rows, info->d, coder->c, coder->threads);
         job.c = coder->c;

@@ -17,5 +17,10 @@ void sae_coder_free(sae_coder *coder);
  * in the message. */
 sae_status sae_coder_encode(sae_coder *coder, const float *x, int64_t rows, int64_t first_row, sae_codes *codes,
                             sae_error *err);
+/* From the next block on every z > near_i is found beside the codes; near [n] is borrowed and may change between
+ * blocks. NULL: no more. */
+void sae_coder_set_near(sae_coder *coder, const float *near);
+/* What was found in the last block, latents that are active on the row among it, in no fixed order. */
+void sae_coder_near(const sae_coder *coder, void (*visit)(void *ud, int32_t row, int32_t latent, float z), void *ud);
 
 #endif

@@ -19,17 +19,11 @@ sae_status sae_comparison_write_histogram(const sae_comparison *c, const char *p
     return sae_draft_save(&draft, path, err);
 }
 
-static void field(FILE *stream, double value)
-{
-    fputc(',', stream);
-    sae_csv_real(stream, value);
-}
-
 static void split_fields(FILE *stream, const sae_split *split)
 {
-    field(stream, split->inactive);
-    field(stream, split->active);
-    field(stream, split->difference);
+    sae_csv_field(stream, split->inactive);
+    sae_csv_field(stream, split->active);
+    sae_csv_field(stream, split->difference);
 }
 
 static void id_field(FILE *stream, int32_t id)
@@ -50,12 +44,12 @@ sae_status sae_comparison_write_pairs(const sae_comparison *c, const char *path,
         fprintf(draft.stream, "%lld,%d,%.9g,%d,%lld,%lld", (long long)i, c->argmax[i], c->large_in_small[i],
                 c->large_in_small[i] < c->threshold, (long long)c->n_active[i],
                 (long long)c->n_active_small[c->argmax[i]]);
-        field(draft.stream, c->act_cos[i]);
-        field(draft.stream, c->pearson[i]);
+        sae_csv_field(draft.stream, c->act_cos[i]);
+        sae_csv_field(draft.stream, c->pearson[i]);
         id_field(draft.stream, c->partner[i]);
-        field(draft.stream, c->partner_cos[i]);
-        field(draft.stream, c->partner_act_cos[i]);
-        field(draft.stream, c->partner_pearson[i]);
+        sae_csv_field(draft.stream, c->partner_cos[i]);
+        sae_csv_field(draft.stream, c->partner_act_cos[i]);
+        sae_csv_field(draft.stream, c->partner_pearson[i]);
         split_fields(draft.stream, &c->large[i]);
         split_fields(draft.stream, &c->small[i]);
         fputc('\n', draft.stream);
@@ -69,8 +63,8 @@ sae_status sae_comparison_write_pairs(const sae_comparison *c, const char *path,
 static void bar(FILE *stream, double mean, const sae_interval *interval, int64_t d)
 {
     const double values[3] = {mean, interval->low, interval->high};
-    for (int v = 0; v < 3; v++) field(stream, values[v]);
-    for (int v = 0; v < 3; v++) field(stream, values[v] / (double)d);
+    for (int v = 0; v < 3; v++) sae_csv_field(stream, values[v]);
+    for (int v = 0; v < 3; v++) sae_csv_field(stream, values[v] / (double)d);
     fputc('\n', stream);
 }
 

@@ -8,6 +8,12 @@ void sae_csv_real(FILE *stream, double value)
     if (!isnan(value)) fprintf(stream, "%.9g", value);
 }
 
+void sae_csv_field(FILE *stream, double value)
+{
+    fputc(',', stream);
+    sae_csv_real(stream, value);
+}
+
 void sae_csv_text(FILE *stream, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {

@@ -6,6 +6,8 @@
 
 /* Nine significant digits; nothing for NaN: unknown values are empty fields. */
 void sae_csv_real(FILE *stream, double value);
+/* The same behind a comma. */
+void sae_csv_field(FILE *stream, double value);
 /* Quoted where a comma, a quote or a line end asks for it. */
 void sae_csv_text(FILE *stream, const char *text);
 

@@ -4,12 +4,6 @@
 #include "report/csv.h"
 #include "report/draft.h"
 
-static void field(FILE *stream, double value)
-{
-    fputc(',', stream);
-    sae_csv_real(stream, value);
-}
-
 sae_status sae_family_write_members(const sae_family *f, const char *path, sae_error *err)
 {
     sae_draft draft;
@@ -21,8 +15,8 @@ sae_status sae_family_write_members(const sae_family *f, const char *path, sae_e
         fprintf(draft.stream, "%zu,", i + 1);
         sae_csv_text(draft.stream, m->path);
         fprintf(draft.stream, ",%lld", (long long)m->n);
-        field(draft.stream, m->l0);
-        field(draft.stream, m->mse);
+        sae_csv_field(draft.stream, m->l0);
+        sae_csv_field(draft.stream, m->mse);
         fprintf(draft.stream, ",%lld,%lld\n", (long long)m->never_fired, (long long)f->n_first[i]);
     }
     return sae_draft_save(&draft, path, err);
@@ -38,7 +32,7 @@ sae_status sae_family_write_matrix(const sae_family *f, const char *path, sae_er
         for (size_t j = 0; j < f->n_members; j++) {
             int64_t novel = f->novel[i * f->n_members + j];
             fprintf(draft.stream, "%zu,%zu,%lld,%lld", i + 1, j + 1, (long long)f->members[i].n, (long long)novel);
-            field(draft.stream, (double)novel / (double)f->members[i].n);
+            sae_csv_field(draft.stream, (double)novel / (double)f->members[i].n);
             fputc('\n', draft.stream);
         }
     return sae_draft_save(&draft, path, err);
@@ -59,7 +53,7 @@ sae_status sae_family_write_tree(const sae_family *f, const char *path, sae_erro
         fprintf(draft.stream, "%lld,%lld,%d", (long long)k, (long long)last->n_active[k], f->first[k] + 1);
         for (size_t j = 0; j < smaller; j++) {
             fprintf(draft.stream, ",%d", f->ancestor[(int64_t)j * n + k]);
-            field(draft.stream, f->ancestor_cos[(int64_t)j * n + k]);
+            sae_csv_field(draft.stream, f->ancestor_cos[(int64_t)j * n + k]);
         }
         fputc('\n', draft.stream);
     }

@@ -6,12 +6,6 @@
 
 #include <math.h>
 
-static void field(FILE *stream, double value)
-{
-    fputc(',', stream);
-    sae_csv_real(stream, value);
-}
-
 sae_status sae_meta_write_decomposition(const sae_meta *m, const char *path, sae_error *err)
 {
     sae_draft draft;
@@ -22,14 +16,14 @@ sae_status sae_meta_write_decomposition(const sae_meta *m, const char *path, sae
         int64_t first = m->row_offsets[r], end = m->row_offsets[r + 1];
         for (int64_t p = first; p < end || p == first; p++) {
             fprintf(draft.stream, "%d", m->ids[r]);
-            field(draft.stream, m->explained[r]);
+            sae_csv_field(draft.stream, m->explained[r]);
             if (first == end) {
                 fprintf(draft.stream, ",,,\n");
                 continue;
             }
             fprintf(draft.stream, ",%d", m->row_parts[p].id);
-            field(draft.stream, (double)m->row_parts[p].activation);
-            field(draft.stream, m->row_parts[p].cosine);
+            sae_csv_field(draft.stream, (double)m->row_parts[p].activation);
+            sae_csv_field(draft.stream, m->row_parts[p].cosine);
             fputc('\n', draft.stream);
         }
     }
@@ -48,9 +42,9 @@ sae_status sae_meta_write_meta_latents(const sae_meta *m, const char *path, sae_
         double sum = 0;
         for (int64_t p = 0; p < count; p++) sum += (double)parts[p].activation;
         fprintf(draft.stream, "%lld,%lld", (long long)i, (long long)count);
-        field(draft.stream, count > 0 ? sum / (double)count : NAN);
-        field(draft.stream, count > 0 ? (double)parts[0].activation : NAN);
-        field(draft.stream, m->max_cos ? m->max_cos[i] : NAN);
+        sae_csv_field(draft.stream, count > 0 ? sum / (double)count : NAN);
+        sae_csv_field(draft.stream, count > 0 ? (double)parts[0].activation : NAN);
+        sae_csv_field(draft.stream, m->max_cos ? m->max_cos[i] : NAN);
         fputc(',', draft.stream);
         if (m->nearest) fprintf(draft.stream, "%d", m->nearest[i]);
         fputc(',', draft.stream);
@@ -68,9 +62,9 @@ sae_status sae_meta_write_against(const sae_meta *m, const char *path, sae_error
     fprintf(draft.stream, "meta_latent,max_cos,nearest,random_max_cos\n");
     for (int64_t i = 0; m->max_cos && i < m->width; i++) {
         fprintf(draft.stream, "%lld", (long long)i);
-        field(draft.stream, m->max_cos[i]);
+        sae_csv_field(draft.stream, m->max_cos[i]);
         fprintf(draft.stream, ",%d", m->nearest[i]);
-        field(draft.stream, m->random_max_cos[i]);
+        sae_csv_field(draft.stream, m->random_max_cos[i]);
         fputc('\n', draft.stream);
     }
     return sae_draft_save(&draft, path, err);
@@ -91,9 +85,9 @@ sae_status sae_meta_write_baselines(const sae_meta *m, const char *path, sae_err
     fprintf(draft.stream, "dictionary,l0,explained_variance,explained_variance_uncentred\n");
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         fputs(lines[i].name, draft.stream);
-        field(draft.stream, lines[i].fit->l0);
-        field(draft.stream, lines[i].fit->explained_variance);
-        field(draft.stream, lines[i].fit->explained_variance_uncentred);
+        sae_csv_field(draft.stream, lines[i].fit->l0);
+        sae_csv_field(draft.stream, lines[i].fit->explained_variance);
+        sae_csv_field(draft.stream, lines[i].fit->explained_variance_uncentred);
         fputc('\n', draft.stream);
     }
     return sae_draft_save(&draft, path, err);

@@ -4,12 +4,6 @@
 #include "report/csv.h"
 #include "report/draft.h"
 
-static void field(FILE *stream, double value)
-{
-    fputc(',', stream);
-    sae_csv_real(stream, value);
-}
-
 sae_status sae_stitch_write_latents(const sae_stitch *s, const char *path, sae_error *err)
 {
     sae_draft draft;
@@ -19,8 +13,8 @@ sae_status sae_stitch_write_latents(const sae_stitch *s, const char *path, sae_e
     for (int64_t i = 0; i < s->n_large; i++) {
         fprintf(draft.stream, "%lld,%.9g,%d,%lld", (long long)i, s->max_cos[i], s->nearest[i],
                 (long long)s->n_active[i]);
-        field(draft.stream, s->delta_mse[i]);
-        field(draft.stream, s->delta_mse_se[i]);
+        sae_csv_field(draft.stream, s->delta_mse[i]);
+        sae_csv_field(draft.stream, s->delta_mse_se[i]);
         fprintf(draft.stream, ",%d\n", !(s->max_cos[i] > s->threshold));
     }
     return sae_draft_save(&draft, path, err);
@@ -34,8 +28,8 @@ sae_status sae_stitch_write_roc(const sae_stitch *s, const char *path, sae_error
     fprintf(draft.stream, "threshold,sensitivity,specificity\n");
     for (int64_t i = 0; i < s->n_roc; i++) {
         sae_csv_real(draft.stream, s->roc[i].threshold);
-        field(draft.stream, s->roc[i].sensitivity);
-        field(draft.stream, s->roc[i].specificity);
+        sae_csv_field(draft.stream, s->roc[i].sensitivity);
+        sae_csv_field(draft.stream, s->roc[i].specificity);
         fputc('\n', draft.stream);
     }
     return sae_draft_save(&draft, path, err);
@@ -56,8 +50,8 @@ sae_status sae_stitch_write_components(const sae_stitch *s, const char *path, sa
     for (int64_t i = 0; i < s->n_swap + s->n_remove; i++) {
         const sae_stitch_component *c = &s->components[i];
         fprintf(draft.stream, "%lld,%lld,%lld", (long long)i, (long long)c->n_small, (long long)c->n_large);
-        field(draft.stream, c->max_cos);
-        field(draft.stream, c->delta_mse);
+        sae_csv_field(draft.stream, c->max_cos);
+        sae_csv_field(draft.stream, c->delta_mse);
         ids(draft.stream, c->small, c->n_small);
         ids(draft.stream, c->large, c->n_large);
         fputc('\n', draft.stream);
@@ -77,10 +71,10 @@ sae_status sae_stitch_write_path(const sae_stitch *s, const char *path, sae_erro
             fprintf(draft.stream, "%s,%lld,%s,%lld,%lld", sae_stitch_order_name((sae_stitch_order)o),
                     (long long)e->operations, sae_stitch_phase_name(e->phase), (long long)e->inserted,
                     (long long)e->removed);
-            field(draft.stream, e->quality.mse);
-            field(draft.stream, e->quality.fvu);
-            field(draft.stream, e->quality.l0);
-            field(draft.stream, e->ce);
+            sae_csv_field(draft.stream, e->quality.mse);
+            sae_csv_field(draft.stream, e->quality.fvu);
+            sae_csv_field(draft.stream, e->quality.l0);
+            sae_csv_field(draft.stream, e->ce);
             fputc('\n', draft.stream);
         }
     return sae_draft_save(&draft, path, err);

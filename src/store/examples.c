@@ -84,6 +84,7 @@ static sae_status read_examples(const sae_store *store, const arrays *from, int6
 {
     sae_status status = SAE_OK;
     size_t act = 0;
+    if (around > SAE_STORE_REACH) around = SAE_STORE_REACH;
     for (size_t i = 0; i < from->count && status == SAE_OK; i++) {
         sae_store_example *e = &list[i];
         e->row = from->rows[i];

@@ -149,10 +149,14 @@ static sae_status stop(sae_run *run, sae_error *err)
                     (long long)run->trainer->step, (long long)run->steps, run->out);
 }
 
-/* How long it will take, as soon as that can be told. */
+/* How long it will take, as soon as that can be told. What was waited for so far made one buffer full of rows ready;
+ * when the rows do not fit one, the others take as long each (the language model's time, where it makes them). */
 static void announce_time(const sae_run *run, double seconds, int64_t steps)
 {
+    const sae_source_info *info = sae_source_get_info(run->source);
     double rest = seconds / (double)steps * (double)(run->steps - run->trainer->step);
+    double buffers = (double)((run->steps - run->trainer->step) * run->batch) / (double)info->buffer_rows - 1;
+    if (info->buffer_rows < info->rows && buffers > 0) rest += buffers * run->reading;
     sae_log(run->env, SAE_LOG_INFO, "time: about %.0f %s for the %lld steps that remain, by the first %lld",
             rest < 120 ? rest : rest / 60, rest < 120 ? "seconds" : "minutes",
             (long long)(run->steps - run->trainer->step), (long long)steps);

@@ -187,7 +187,7 @@ sae_status sae_trainer_create(sae_trainer **out, const sae_train_config *configs
     if (!t) return sae_fail_memory(err, "the trainer", sizeof *t);
     if (env) t->env = *env;
     t->threads = sae_threads(env);
-    SAE_TRY(sae_screen_choose(env, &t->screen, err));
+    SAE_TRY(sae_screen_choose(env, d, &t->screen, err));
     t->count = count;
     t->d = d;
     t->batch = batch;

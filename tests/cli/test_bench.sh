@@ -5,7 +5,7 @@ make_text
 mkdir scratch
 way=("$sae" bench --end-to-end --model "$model" --text text.txt --max-tokens 8k --batch 256 --width 64 --k 4)
 works "${way[@]}" --folder scratch --json
-has_keys cpu blas end_to_end.{hook_name,n,k,B,tokens,trained,text_bytes,tokenizer_bytes_per_core_s,cold,limit} \
+has_keys cpu blas end_to_end.{hook_name,precision,n,k,B,tokens,trained,text_bytes,tokenizer_bytes_per_core_s,cold,limit} \
     end_to_end.stages.{0,1,2,3,4}.{stage,seconds,tokens_per_s} end_to_end.files.{seconds,tokens_per_s} \
     end_to_end.streamed.{seconds,model_seconds,tokens_per_s} end_to_end.reading_alone.{seconds,tokens_per_s}
 equals "tokens" "$(value end_to_end.tokens)" 7936 # 62 contexts

@@ -19,6 +19,42 @@ equals "L0 of sae eval" "$(value saes.0.l0)" "$l0"
 works "$sae" dash "${saes[@]}" --acts acts --tokenizer "$model/tokenizer.json" --out again.db
 matches out.txt 'batchtopk-128-k4 +128'
 
+# ---- results of other commands --------------------------------------------------------------------------------
+works "$sae" compare "${saes[@]}" --acts acts --out comparison
+works "$sae" stitch "${saes[@]}" --acts acts --out stitching
+works "$sae" dash "${saes[@]}" --acts acts --model "$model" --compare comparison --stitch stitching --out all.db
+works "$sae" dash "${saes[@]}" --acts acts --model "$model" --compare comparison --stitch stitching --out same.db --threads 1
+same all.db same.db
+rejects 1 'nowhere/stitch.json' "$sae" dash "${saes[0]}" --acts acts --stitch nowhere --out new.db
+
+# ---- exports --------------------------------------------------------------------------------------------------
+works "$sae" dash export all.db --sae batchtopk-128-k4 --latents 0-9,77 --out page.html --json
+equals "latents" "$(value latents)" 11
+matches page.html "default-src 'none'"
+works "$sae" dash export all.db --sae batchtopk-128-k4 --latents 0-9,77 --out again.html
+same page.html again.html
+works "$sae" dash export all.db --sae batchtopk-64-k4 --format saedashboard --out dashboard
+works "$sae" dash export all.db --sae batchtopk-64-k4 --format neuronpedia --model-id gpt2-small --source-id 4-res-x --out np
+matches np/load.sql 'features/batch-0.jsonl.gz'
+works "$sae" dash export all.db --sae batchtopk-64-k4 --format delphi --acts acts --splits 2 --out cache
+works "$sae" inspect cache/blocks.4.hook_resid_pre/0_31.safetensors --json
+works "$sae" encode "${saes[0]}" --acts acts --out codes.safetensors --json
+entries=$(value entries)
+both=0
+for split in 0_31 32_63; do
+    works "$sae" inspect cache/blocks.4.hook_resid_pre/$split.safetensors --json
+    both=$((both + $(value tensors.1.shape.0)))
+done
+equals "firings in delphi's cache" "$both" "$entries"
+rejects 2 '--sae is missing: the database has batchtopk-64-k4, batchtopk-128-k4' "$sae" dash export all.db --format saedashboard --out x
+rejects 2 'there is no SAE "x"' "$sae" dash export all.db --sae x --out x
+rejects 2 'ends before it begins' "$sae" dash export all.db --sae batchtopk-64-k4 --latents 9-3 --out x
+rejects 2 '"64" for --latents|latents' "$sae" dash export all.db --sae batchtopk-64-k4 --latents 64 --out x
+rejects 1 'another program|no SQLite' "$sae" dash export text.txt --out x
+head -c 100000 all.db >cut.db
+rejects 1 'cut short' "$sae" dash export cut.db --out x
+absent x
+
 # ---- what is refused, and what is left ------------------------------------------------------------------------
 rejects 1 'already there; --force' "$sae" dash "${saes[0]}" --acts acts --out acts.db
 works "$sae" dash "${saes[0]}" --acts acts --model "$model" --out acts.db --force
@@ -28,5 +64,7 @@ rejects 2 'exclude each other' "$sae" dash "${saes[0]}" --acts acts --text text.
 rejects 1 'no token ids' "$sae" dash "${saes[0]}" --acts "$root/tests/golden/io_f4.npy" --out new.db
 rejects 1 'is for activations of 256 dimensions' "$sae" dash "${saes[0]}" --acts "$root/tests/golden/io_acts" --out new.db
 rejects 2 'no directory|not there|cannot' "$sae" dash "${saes[0]}" --acts acts --out none/new.db
-absent new.db new.db.tmp-* none
+checks=$((checks + 1))
+ls | grep -q '\.tmp-' && fail "a temporary file is left"
+absent new.db none
 finish

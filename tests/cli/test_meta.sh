@@ -65,7 +65,7 @@ same second/sae_weights.safetensors meta/sae_weights.safetensors
 works "$sae" meta $large --width 40 --epochs 40 --out meta --force
 matches out.txt '^  meta-SAE, BatchTopK +40 +4\.000 '
 matches out.txt '^  principal components +4 '
-matches out.txt '4 meta-latents each explain the decoder rows to [0-9.]+%'
+matches out.txt "4 meta-latents for each row explain [0-9.]+% of the rows' variance"
 matches out.txt '^Wrote the meta-SAE in meta, its report meta/index.html'
 # stopped while it trains: nothing that looks complete, and the same command with --resume goes on to the same bits
 "$sae" meta $large --width 32 --k 3 --epochs 4000 --checkpoint-every 1 --acts acts --out stopped >out.txt 2>err.txt &

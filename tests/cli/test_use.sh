@@ -58,7 +58,7 @@ equals "decoded hook" "$(value hook_name)" blocks.4.hook_resid_pre
 works "$sae" encode $small --acts acts --out fp32.safetensors --screen fp32
 matches err.txt '^screen: fp32$'
 same fp32.safetensors codes.safetensors
-for screen in bf16; do
+for screen in bf16 int8; do
     if "$sae" encode $small --acts acts --out $screen.safetensors --screen $screen 2>err.txt >out.txt; then
         matches err.txt "^screen: $screen, oneDNN [0-9.]+ brg"
         same $screen.safetensors codes.safetensors

@@ -5,9 +5,11 @@
 #include <sae/store.h>
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { D = 6, N = 6, CTX = 96, CONTEXTS = 40, ROWS = CTX * CONTEXTS, DEAD = 5 };
@@ -128,7 +130,7 @@ static void numbers(void **state)
         assert_int_equal(page->dead, i == DEAD);
         if (i == DEAD) {
             assert_true(isnan(page->row.value[SAE_COLUMN_MAX]) && isnan(page->min));
-            assert_int_equal(page->n_groups, 0);
+            assert_true(page->n_groups == 1 && page->groups[0].kind == SAE_EXAMPLES_NEAR);
             assert_int_equal(page->hist.bins, 0);
             assert_int_equal(page->row.top_token, -1);
             sae_store_free(page);
@@ -192,9 +194,10 @@ static void examples(void **state)
     for (int i = 0; i < DEAD; i++) {
         const sae_store_latent *page = page_of(store, i);
         double max = page->row.value[SAE_COLUMN_MAX];
-        assert_int_equal(page->n_groups, 12);
+        assert_int_equal(page->n_groups, 13);
         for (size_t g = 0; g < page->n_groups; g++) {
             const sae_store_group *group = &page->groups[g];
+            if (group->kind == SAE_EXAMPLES_NEAR) continue;
             int64_t population = 0;
             bool interval = group->kind == SAE_EXAMPLES_INTERVAL;
             for (int r = 0; r < ROWS; r++) {
@@ -225,6 +228,34 @@ static void examples(void **state)
                 shown = same_text(f, r, top->examples[k].row) ||
                         abs(r - (int)top->examples[k].row) == ROWS / 2; /* the same words */
             assert_true(shown);
+        }
+        sae_store_free(page);
+    }
+    sae_store_close(store);
+}
+
+/* The largest x of each text on which the latent does not fire (the encoder is the identity), for all latents and the
+ * dead one. */
+static void near_misses(void **state)
+{
+    const fixture *f = *state;
+    sae_store *store = build(f, 3);
+    for (int i = 0; i < N; i++) {
+        const sae_store_latent *page = page_of(store, i);
+        const sae_store_group *near = &page->groups[page->n_groups - 1];
+        assert_int_equal(near->kind, SAE_EXAMPLES_NEAR);
+        assert_int_equal(near->count, 10);
+        for (size_t k = 0; k < near->count; k++) {
+            const sae_store_example *e = &near->examples[k];
+            assert_true(fires(f, e->row, i) == 0 && e->value == f->x[e->row][i]);
+            check_passage(f, e, i);
+            for (size_t other = 0; other < k; other++) assert_false(same_text(f, e->row, near->examples[other].row));
+        }
+        for (int r = 0; r < ROWS; r++) {
+            bool kept = fires(f, r, i) > 0 || f->x[r][i] <= near->examples[9].value;
+            for (size_t k = 0; k < near->count && !kept; k++)
+                kept = same_text(f, r, near->examples[k].row) && f->x[r][i] <= near->examples[k].value;
+            assert_true(kept);
         }
         sae_store_free(page);
     }
@@ -275,6 +306,43 @@ static void tables(void **state)
     sae_store_close(store);
 }
 
+static volatile sig_atomic_t stop;
+
+static void stop_at_latents(void *ud, const sae_progress *progress)
+{
+    if (strcmp(progress->what, ud) == 0) stop = 1;
+}
+
+/* Stopped in the pass over the rows, or later: nothing is there, and what was there before stays. */
+static void stopped(void **state)
+{
+    fixture *f = *state;
+    static char stages[][32] = {"encoding", "decoder cosines"};
+    for (int i = 0; i < 2; i++) {
+        sae_source *source;
+        sae_error err;
+        sae_env env = {.threads = 1, .progress = stop_at_latents, .ud = stages[i], .stop = &stop};
+        sae_dash_config config = sae_dash_config_default();
+        sae_source_config rows = sae_source_config_default();
+        const sae_model *models[1] = {f->model};
+        const char *paths[1] = {"sae"};
+        struct stat before, after;
+        stop = 0;
+        config.force = true;
+        assert_int_equal(stat(f->path, &before), 0);
+        assert_int_equal(sae_source_open_memory(&source, &f->x[0][0], ROWS, D, &rows, NULL), SAE_OK);
+        sae_dash_input input = {
+            .models = models, .paths = paths, .n_models = 1, .source = source, .contexts = &f->contexts};
+        assert_int_equal(sae_dash_build(&input, &config, f->path, &env, &err), SAE_E_INTERRUPTED);
+        assert_int_equal(stat(f->path, &after), 0);
+        assert_true(before.st_ino == after.st_ino && before.st_size == after.st_size);
+        char command[128];
+        snprintf(command, sizeof command, "! ls %s.tmp-* >/dev/null 2>&1", f->path);
+        assert_int_equal(system(command), 0);
+        sae_source_close(source);
+    }
+}
+
 static char *bytes_of(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
@@ -307,7 +375,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(numbers, make, unmake),
         cmocka_unit_test_setup_teardown(examples, make, unmake),
+        cmocka_unit_test_setup_teardown(near_misses, make, unmake),
         cmocka_unit_test_setup_teardown(tables, make, unmake),
+        cmocka_unit_test_setup_teardown(stopped, make, unmake),
         cmocka_unit_test_setup_teardown(threads_do_not_show, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

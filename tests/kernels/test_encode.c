@@ -252,7 +252,7 @@ static void no_memory(void **state)
     {                                                                                                                  \
 #test " " #kind, test, NULL, NULL, &screens[SAE_SCREEN_##kind]                                                 \
     }
-#define FOR_ALL(test) FOR_SCREEN(FP32, test), FOR_SCREEN(BF16, test)
+#define FOR_ALL(test) FOR_SCREEN(FP32, test), FOR_SCREEN(BF16, test), FOR_SCREEN(INT8, test)
 
 int main(void)
 {

@@ -34,6 +34,7 @@ BEGIN {
     allow["analysis"] = "train data lm model kernels io base"
     allow["store"] = "io base"
     allow["dash"] = "store analysis data lm model kernels io base"
+    allow["export"] = "store dash analysis data lm model kernels io base"
     allow["report"] = "analysis train data lm model kernels io base"
     # the folder that a public header belongs to
     home["status"] = home["env"] = home["options"] = "base"
@@ -44,11 +45,12 @@ BEGIN {
     home["bench"] = "bench"
     home["store"] = home["labels"] = "store"
     home["dash"] = "dash"
+    home["export"] = "export"
     # headers of libraries, and the only files that may include them
     corner["cblas.h"] = "^src/kernels/cpu/blas\\.c$"
     corner["oneapi/dnnl/dnnl.h"] = "^src/kernels/cpu/onednn/"
     corner["pcre2.h"] = "^src/lm/"
-    corner["zlib.h"] = "^(src/io/zip|web/server/reply\\.c$|tests/)"
+    corner["zlib.h"] = "^(src/io/g?zip|web/server/reply\\.c$|tests/)"
     corner["jansson.h"] = "^(src/(io|lm|model|train|dash)/|web/server/|tests/)"
     corner["microhttpd.h"] = "^web/server/server\\.c$"
     corner["cmocka.h"] = "^tests/"

@@ -111,7 +111,7 @@ static void refuses_what_is_missing(void **state)
     for (int i = 0; i < 2; i++) {
         sae_error err = {.status = SAE_OK};
         sae_env env = {.screen = kinds[i]};
-        sae_status status = sae_screen_choose(&env, &chosen, &err);
+        sae_status status = sae_screen_choose(&env, D, &chosen, &err);
         if (sae_low_gemm_usable(kinds[i], NULL)) {
             assert_int_equal(status, SAE_OK);
             assert_int_equal(chosen, kinds[i]);
@@ -120,15 +120,21 @@ static void refuses_what_is_missing(void **state)
             assert_non_null(strstr(err.message, "--screen auto"));
         }
     }
-    assert_int_equal(sae_screen_choose(NULL, &chosen, NULL), SAE_OK);
+    assert_int_equal(sae_screen_choose(NULL, D, &chosen, NULL), SAE_OK);
     assert_int_not_equal(chosen, SAE_SCREEN_AUTO);
+    /* sums of bytes would overflow */
+    sae_env env = {.screen = SAE_SCREEN_INT8};
+    assert_int_equal(sae_screen_choose(&env, 65537, &chosen, NULL), SAE_E_ARG);
+    assert_int_equal(sae_screen_choose(NULL, 65537, &chosen, NULL), SAE_OK);
+    assert_int_not_equal(chosen, SAE_SCREEN_INT8);
 }
 
 int main(void)
 {
-    static sae_screen_kind bf16 = SAE_SCREEN_BF16;
+    static sae_screen_kind bf16 = SAE_SCREEN_BF16, int8 = SAE_SCREEN_INT8;
     const struct CMUnitTest tests[] = {
         {"same_bits BF16", same_bits, NULL, NULL, &bf16},
+        {"same_bits INT8", same_bits, NULL, NULL, &int8},
         cmocka_unit_test(refuses_what_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "kernels/blas.h"
 #include "kernels/cpu/encoder.h"
 #include "kernels/cpu/select.h"
+#include "kernels/cpu/tile.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -21,9 +22,15 @@ static void worker_free(sae_worker *w)
     sae_free(w->w);
     sae_free(w->w_norm);
     sae_free(w->w_error);
+    sae_free(w->w_scale);
+    sae_free(w->w_sum);
+    sae_free(w->columns);
     sae_free(w->hits);
     sae_free(w->c);
     sae_free(w->c_low);
+    sae_free(w->c_scale);
+    sae_free(w->c_split);
+    sae_free(w->rest);
     sae_low_gemm_free(w->gemm);
     sae_free(w->norm);
     sae_free(w->reach);
@@ -33,6 +40,10 @@ static void worker_free(sae_worker *w)
     sae_free(w->found.row);
     sae_free(w->found.latent);
     sae_free(w->found.value);
+    sae_free(w->near_bias);
+    sae_free(w->near.row);
+    sae_free(w->near.latent);
+    sae_free(w->near.value);
     sae_free(w->list_count);
 }
 
@@ -42,6 +53,7 @@ void sae_encoder_free(sae_encoder *e)
     for (int t = 0; e->workers && t < e->threads; t++) worker_free(&e->workers[t]);
     sae_free(e->workers);
     sae_free(e->lists);
+    sae_free(e->split_sums);
     sae_free(e->row_ratio);
     sae_free(e->again);
     sae_free(e->row_counts);
@@ -58,6 +70,7 @@ static bool worker_new(sae_worker *w, const sae_encoder *e, int64_t batch_entrie
     if (entries < (size_t)batch_entries) entries = (size_t)batch_entries;
     w->z = sae_alloc(SAE_TILE_ROWS * SAE_TILE_LATENTS, sizeof(float));
     w->bias = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
+    w->near_bias = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
     w->w = sae_alloc(SAE_TILE_LATENTS * longest, sizeof(float));
     w->w_norm = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
     w->w_error = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
@@ -74,8 +87,9 @@ static bool worker_new(sae_worker *w, const sae_encoder *e, int64_t batch_entrie
     w->found.latent = sae_realloc(NULL, entries, sizeof(int32_t));
     w->found.value = sae_realloc(NULL, entries, sizeof(float));
     w->found.capacity = (int64_t)entries;
-    return w->z && w->bias && w->w && w->w_norm && w->w_error && w->hits && w->c && w->norm && w->reach && w->by_norm &&
-           w->by_error && w->filter && w->list_count && w->found.row && w->found.latent && w->found.value;
+    return w->z && w->bias && w->near_bias && w->w && w->w_norm && w->w_error && w->hits && w->c && w->norm &&
+           w->reach && w->by_norm && w->by_error && w->filter && w->list_count && w->found.row && w->found.latent &&
+           w->found.value;
 }
 
 /* What a worker multiplies in low precision with. */
@@ -84,7 +98,14 @@ static sae_status worker_low(sae_worker *w, const sae_encoder *e, sae_error *err
     int64_t depth = sae_shadow_depth(e->kind, e->d);
     size_t bytes = SAE_TILE_ROWS * (size_t)depth * (e->kind == SAE_SCREEN_INT8 ? 1 : 2);
     w->c_low = sae_alloc(bytes, 1);
-    if (!w->c_low) return sae_fail_memory(err, "rows in low precision", bytes);
+    w->c_scale = sae_alloc(SAE_TILE_ROWS, sizeof(float));
+    w->c_split = sae_calloc(SAE_TILE_ROWS * SAE_SPLIT, sizeof(float));
+    w->rest = sae_alloc((size_t)e->d, sizeof(float));
+    w->w_scale = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
+    w->w_sum = sae_alloc(SAE_TILE_LATENTS, sizeof(int32_t));
+    w->columns = sae_alloc(SAE_TILE_LATENTS * SAE_SPLIT, sizeof(float));
+    if (!w->c_low || !w->c_scale || !w->c_split || !w->rest || !w->w_scale || !w->w_sum || !w->columns)
+        return sae_fail_memory(err, "rows in low precision", bytes);
     memset(w->c_low, 0, bytes);
     return sae_low_gemm_new(&w->gemm, e->kind, depth, SAE_TILE_ROWS, SAE_TILE_LATENTS, err);
 }
@@ -108,11 +129,12 @@ sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, i
     while (e->list_rows > 8 && e->list_rows * e->list_capacity > (int64_t)1 << 22) e->list_rows /= 2;
     e->workers = sae_calloc((size_t)e->threads, sizeof *e->workers);
     e->lists = sae_calloc((size_t)e->threads, sizeof *e->lists);
+    e->split_sums = sae_alloc((size_t)d, sizeof *e->split_sums);
     e->row_ratio = sae_alloc((size_t)max_rows, sizeof *e->row_ratio);
     e->again = sae_alloc((size_t)max_rows, sizeof *e->again);
     e->row_counts = sae_alloc((size_t)max_rows + 1, sizeof *e->row_counts);
-    bool ready = sae_mul_i64(2 * batch_k, max_rows, &batch_entries) && e->workers && e->lists && e->row_ratio &&
-                 e->again && e->row_counts;
+    bool ready = sae_mul_i64(2 * batch_k, max_rows, &batch_entries) && e->workers && e->lists && e->split_sums &&
+                 e->row_ratio && e->again && e->row_counts;
     for (int t = 0; ready && t < e->threads; t++) ready = worker_new(&e->workers[t], e, batch_entries);
     if (!ready) {
         sae_encoder_free(e);
@@ -194,6 +216,10 @@ static void screen_all(sae_encoder *e, const sae_screen *screen, float start, sa
 static int64_t screen_again(sae_encoder *e, const sae_screen *screen, sae_codes *codes)
 {
     const sae_encode_job *job = screen->job;
+    sae_encode_job all = *job;
+    sae_screen again = *screen;
+    all.near = NULL; /* was found the first time */
+    again.job = &all;
     int64_t count = 0, d = job->d;
     for (int64_t row = 0; row < job->rows; row++)
         if (e->row_ratio[row] < 0) e->again[count++] = (int32_t)row;
@@ -208,7 +234,7 @@ static int64_t screen_again(sae_encoder *e, const sae_screen *screen, sae_codes 
             w->filter[b] = 0;
             w->list_count[b] = 0;
         }
-        sae_screen_rows(screen, w, w->c, first, rows);
+        sae_screen_rows(&again, w, w->c, first, rows);
         for (int64_t b = 0; b < rows; b++) finish_row(e, job, w, b, e->again[first + b], false, codes);
     }
     return count;
@@ -335,6 +361,21 @@ static sae_status encode_rows(sae_encoder *e, const sae_screen *screen, sae_enco
     return SAE_OK;
 }
 
+static bool out_of_memory(const sae_encoder *e)
+{
+    bool failed = false;
+    for (int t = 0; t < e->threads; t++) failed = failed || e->workers[t].out_of_memory;
+    return failed;
+}
+
+void sae_encoder_near(const sae_encoder *e, void (*visit)(void *ud, int32_t row, int32_t latent, float z), void *ud)
+{
+    for (int t = 0; t < e->threads; t++) {
+        const sae_found *near = &e->workers[t].near;
+        for (int64_t i = 0; i < near->count; i++) visit(ud, near->row[i], near->latent[i], near->value[i]);
+    }
+}
+
 sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint *hint, sae_codes *codes,
                       sae_encode_stats *stats, sae_error *err)
 {
@@ -349,8 +390,10 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
     };
     for (int t = 0; t < e->threads; t++) {
         e->workers[t].rescored = 0;
+        e->workers[t].near.count = 0;
         e->workers[t].out_of_memory = e->workers[t].failed = false;
     }
+    if (screen.kind == SAE_SCREEN_INT8) sae_tile_split(&screen, e->split_sums, e->threads);
     sae_status status = SAE_OK;
     switch (job->filter) {
     case SAE_FILTER_ROW:
@@ -362,12 +405,11 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
     case SAE_FILTER_LATENT: {
         screen_all(e, &screen, 0, codes);
         list_found(e);
-        for (int t = 0; t < e->threads; t++)
-            if (e->workers[t].out_of_memory) return sae_fail(err, SAE_E_MEMORY, "out of memory for the active latents");
-        status = gather_codes(e, job, NULL, codes, err);
+        if (!out_of_memory(e)) status = gather_codes(e, job, NULL, codes, err);
         break;
     }
     }
+    if (out_of_memory(e)) return sae_fail(err, SAE_E_MEMORY, "out of memory for the active latents");
     codes->rows = job->rows;
     for (int t = 0; t < e->threads; t++) {
         stats->rescored += e->workers[t].rescored;

@@ -22,23 +22,32 @@ typedef struct sae_found {
 } sae_found;
 
 typedef struct sae_worker {
-    float *z;            /* [SAE_TILE_ROWS, SAE_TILE_LATENTS] the tile */
-    float *bias;         /* [SAE_TILE_LATENTS] */
-    float *w;            /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
-    float *w_norm;       /* [SAE_TILE_LATENTS] their norms */
-    float *w_error;      /* [SAE_TILE_LATENTS] and roundings */
-    int32_t *hits;       /* [SAE_TILE_LATENTS] */
-    float *c;            /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
-    void *c_low;         /* [SAE_TILE_ROWS, depth] the rows in low precision */
-    sae_low_gemm *gemm;  /* NULL: fp32 */
-    float *norm;         /* [SAE_TILE_ROWS] upper bounds of ‖c_b‖ */
-    double *reach;       /* [SAE_TILE_ROWS] of ‖c_b‖ and ‖ĉ_b‖ */
-    float *by_norm;      /* [SAE_TILE_ROWS] what of the bound goes with ‖w‖ */
-    float *by_error;     /* [SAE_TILE_ROWS] and with ‖w − ŵ‖ */
-    float *filter;       /* [SAE_TILE_ROWS] z below this are not looked for */
-    sae_found found;     /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
-    int32_t *list_count; /* [SAE_TILE_ROWS] */
-    float cut;           /* BATCH: this worker's filter, raised when its buffer was pruned */
+    float *z;             /* [SAE_TILE_ROWS, SAE_TILE_LATENTS] the tile */
+    float *bias;          /* [SAE_TILE_LATENTS] */
+    float *w;             /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
+    float *w_norm;        /* [SAE_TILE_LATENTS] their norms */
+    float *w_error;       /* [SAE_TILE_LATENTS] and roundings */
+    float *w_scale;       /* [SAE_TILE_LATENTS] int8: their scales */
+    int32_t *w_sum;       /* [SAE_TILE_LATENTS] sums of bytes */
+    float *columns;       /* [SAE_SPLIT, SAE_TILE_LATENTS] and values of dimensions that are split off */
+    int32_t *hits;        /* [SAE_TILE_LATENTS] */
+    float *c;             /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
+    void *c_low;          /* [SAE_TILE_ROWS, depth] the rows in low precision */
+    float *c_scale;       /* [SAE_TILE_ROWS] int8: their scales */
+    float *c_split;       /* [SAE_TILE_ROWS, SAE_SPLIT] and values of dimensions that are split off */
+    float *rest;          /* [d] int8: a row without them */
+    sae_low_gemm *gemm;   /* NULL: fp32 */
+    sae_screen_kind kind; /* what the block at hand is screened with */
+    float *norm;          /* [SAE_TILE_ROWS] upper bounds of ‖c_b‖ */
+    double *reach;        /* [SAE_TILE_ROWS] of ‖c_b‖ and ‖ĉ_b‖ */
+    float *by_norm;       /* [SAE_TILE_ROWS] what of the bound goes with ‖w‖ */
+    float *by_error;      /* [SAE_TILE_ROWS] and with ‖w − ŵ‖ */
+    float *filter;        /* [SAE_TILE_ROWS] z below this are not looked for */
+    float *near_bias;     /* [SAE_TILE_LATENTS] biases less job->near */
+    sae_found near;       /* what exceeds job->near */
+    sae_found found;      /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
+    int32_t *list_count;  /* [SAE_TILE_ROWS] */
+    float cut;            /* BATCH: this worker's filter, raised when its buffer was pruned */
     int64_t rescored;
     bool out_of_memory, failed;
 } sae_worker;
@@ -49,6 +58,7 @@ struct sae_encoder {
     int64_t d, max_rows;
     int64_t list_capacity, list_rows; /* ROW: entries per row's list (2k), rows per block that lists exist for */
     sae_worker *workers;              /* [threads] */
+    double *split_sums;               /* [d] */
     float *row_ratio;                 /* [max_rows] smallest kept z over ‖c_b‖; −1: to be screened again */
     int32_t *again;                   /* [max_rows] */
     sae_candidates *lists;            /* [threads] what the workers found */
@@ -60,8 +70,9 @@ typedef struct sae_screen {
     const sae_encode_job *job;
     const sae_ops *ops;
     sae_screen_kind kind;
-    int64_t n;             /* latents to look at: job->n or job->n_subset */
-    int64_t list_capacity; /* ROW */
+    int64_t n;                         /* latents to look at: job->n or job->n_subset */
+    int64_t list_capacity;             /* ROW */
+    int64_t split[SAE_SPLIT], n_split; /* int8: dimensions that are multiplied in fp32 */
 } sae_screen;
 
 /* Screens `rows` rows of c (global numbers first_row, first_row + 1, …) against all latents with the worker's

@@ -175,6 +175,67 @@ static double to_bf16(const float *x, int64_t d, uint16_t *out)
     return total;
 }
 
+static float max_abs(const float *x, int64_t d)
+{
+    float most[16] = {0};
+    int64_t j = 0;
+    for (; j + 16 <= d; j += 16)
+        for (int l = 0; l < 16; l++) most[l] = fabsf(x[j + l]) > most[l] ? fabsf(x[j + l]) : most[l];
+    for (; j < d; j++) most[0] = fabsf(x[j]) > most[0] ? fabsf(x[j]) : most[0];
+    for (int l = 1; l < 16; l++) most[0] = most[l] > most[0] ? most[l] : most[0];
+    return most[0];
+}
+
+/* Adding 1.5·2²³ leaves a whole number in the last bits. */
+static inline int32_t whole(float x)
+{
+    float shifted = x + 0x1.8p23f;
+    int32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    return bits - 0x4b400000;
+}
+
+static double to_int8(const float *x, int64_t d, float inverse, float scale, int offset, uint8_t *out)
+{
+    double sums[16] = {0}, total = 0;
+    int64_t j = 0;
+    for (; j + 16 <= d; j += 16)
+        for (int l = 0; l < 16; l++) {
+            int32_t q = whole(inverse * x[j + l]);
+            out[j + l] = (uint8_t)(q + offset);
+            double error = (double)x[j + l] - (double)scale * (double)q;
+            sums[l] += error * error;
+        }
+    for (; j < d; j++) {
+        int32_t q = whole(inverse * x[j]);
+        out[j] = (uint8_t)(q + offset);
+        double error = (double)x[j] - (double)scale * (double)q;
+        sums[0] += error * error;
+    }
+    for (int l = 0; l < 16; l++) total += sums[l];
+    return total;
+}
+
+static void from_int8(const sae_from_int8 *from, const int32_t *sum, float *z)
+{
+    int64_t j = 0;
+    vf factor = vf_set(from->factor);
+    for (; j + SAE_WIDTH <= from->n; j += SAE_WIDTH) {
+        vi whole_sum, bytes;
+        memcpy(&whole_sum, sum + j, sizeof whole_sum);
+        memcpy(&bytes, from->bytes + j, sizeof bytes);
+        vf value = __builtin_convertvector(whole_sum - 128 * bytes, vf) * (vf_load(from->scale + j) * factor);
+        for (int64_t m = 0; m < from->split; m++)
+            value += vf_set(from->c[m]) * vf_load(from->columns + m * from->stride + j);
+        vf_store(z + j, value);
+    }
+    for (; j < from->n; j++) {
+        float value = (float)(sum[j] - 128 * from->bytes[j]) * (from->scale[j] * from->factor);
+        for (int64_t m = 0; m < from->split; m++) value += from->c[m] * from->columns[m * from->stride + j];
+        z[j] = value;
+    }
+}
+
 #define TINY 0x1p-100f
 
 static inline vf flush_tiny(vf x)
@@ -227,6 +288,9 @@ const sae_ops TABLE(SAE_ISA) = {
     .gather = gather,
     .scan = scan,
     .to_bf16 = to_bf16,
+    .max_abs = max_abs,
+    .to_int8 = to_int8,
+    .from_int8 = from_int8,
     .adam = adam,
     .scale = scale,
 };
