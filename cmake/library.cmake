@@ -8,7 +8,7 @@ set(SAE_ONEDNN_DIR ${PROJECT_SOURCE_DIR}/src/kernels/cpu/onednn)
 set(SAE_ONEDNN_TARGET "")
 if(SAE_ONEDNN_MAJOR)
   set(SAE_ONEDNN_TARGET sae_onednn)
-  list(APPEND SAE_SOURCES ${SAE_ONEDNN_DIR}/onednn.c ${SAE_ONEDNN_DIR}/low_gemm.c ${SAE_ONEDNN_DIR}/matmul.c
+  list(APPEND SAE_SOURCES ${SAE_ONEDNN_DIR}/onednn.c ${SAE_ONEDNN_DIR}/low_gemm.c ${SAE_ONEDNN_DIR}/signals.c ${SAE_ONEDNN_DIR}/matmul.c
        ${SAE_ONEDNN_DIR}/matmul_v${SAE_ONEDNN_MAJOR}.c)
 else()
   list(APPEND SAE_SOURCES ${SAE_ONEDNN_DIR}/absent.c)

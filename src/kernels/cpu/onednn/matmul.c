@@ -2,6 +2,8 @@
  * with that number set to one, for the calling thread alone. */
 #include "kernels/cpu/onednn/matmul.h"
 
+#include "kernels/cpu/onednn/signals.h"
+
 #include <omp.h>
 
 dnnl_status_t sae_matmul_new(sae_matmul *m, const sae_matrix *a, const sae_matrix *b, const sae_matrix *c)
@@ -35,8 +37,11 @@ dnnl_status_t sae_matmul_run(sae_matmul *m, const void *A, const void *B, void *
     dnnl_status_t status = dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)A);
     if (status == dnnl_success) status = dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)B);
     if (status == dnnl_success) status = dnnl_memory_set_data_handle(m->c, C);
+    sigset_t signals;
+    sae_signals_hold(1, &signals);
     if (status == dnnl_success) status = dnnl_primitive_execute(m->primitive, m->stream, 4, arguments);
     if (status == dnnl_success) status = dnnl_stream_wait(m->stream);
+    sae_signals_release(1, &signals);
     omp_set_num_threads(before);
     return status;
 }

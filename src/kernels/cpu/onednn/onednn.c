@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "kernels/bf16.h"
 #include "kernels/cpu/onednn/matmul.h"
+#include "kernels/cpu/onednn/signals.h"
 
 #include <omp.h>
 
@@ -47,9 +48,12 @@ bool sae_onednn_sgemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, 
                       int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc, int threads)
 {
     int before = omp_get_max_threads();
+    sigset_t signals;
     omp_set_num_threads(threads);
+    sae_signals_hold(threads, &signals);
     dnnl_status_t status =
         dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+    sae_signals_release(threads, &signals);
     omp_set_num_threads(before);
     return status == dnnl_success;
 }
