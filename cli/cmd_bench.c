@@ -1,5 +1,6 @@
 /* sae bench: how fast this machine trains, beside what its BLAS library does alone. */
 #include "cli/bench_lm.h"
+#include "cli/bench_targets.h"
 #include "cli/bench_way.h"
 #include "cli/commands.h"
 #include "cli/json.h"
@@ -141,6 +142,7 @@ static size_t choose_cases(const settings *s, bench_case *cases)
         {.d = 256, .n = 2048, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 1},
         {.d = 256, .n = 2048, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 1, .model = true},
         {.d = 768, .n = 49152, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 1},
+        {.d = 768, .n = 98304, .arch = SAE_ARCH_BATCHTOPK, .n_dead = 1},
     };
     size_t count = 0;
     for (size_t i = 0; i < CLI_COUNT(standard); i++) {
@@ -227,9 +229,24 @@ static void print_machine(const results *r, FILE *out)
     fprintf(out, "%s, %d threads, %s kernels, %s; screen: %s\n\n", r->cpu, r->threads, r->kernels, r->blas, r->screen);
 }
 
+/* False when the case that they are set for was not measured. */
+static bool find_targets(const results *r, cli_bench_target targets[CLI_BENCH_TARGETS])
+{
+    const sae_bench_step *narrow = NULL, *wide = NULL;
+    for (size_t i = r->n_cases; i-- > 0;) {
+        const bench_case *c = &r->cases[i];
+        if (c->d != 768 || c->arch != SAE_ARCH_BATCHTOPK || c->model) continue;
+        if (c->n == 12288) narrow = &c->result[0];
+        if (c->n == 98304) wide = &c->result[0];
+    }
+    if (narrow) cli_bench_targets(narrow, wide, r->screen, targets);
+    return narrow != NULL;
+}
+
 static void print_json(const results *r, FILE *out)
 {
     cli_json json;
+    cli_bench_target targets[CLI_BENCH_TARGETS];
     cli_json_start(&json, out);
     machine_json(&json, r);
     cli_json_array(&json, "steps");
@@ -258,6 +275,9 @@ static void print_json(const results *r, FILE *out)
             cli_json_real(&json, "sgemm", b->sgemm);
             cli_json_real(&json, "ratio", b->ratio);
             cli_json_real(&json, "survivors", b->survivors);
+            cli_json_real(&json, "update_bytes", b->update_bytes);
+            cli_json_real(&json, "update_share", b->update_share);
+            cli_json_real(&json, "memory_limit", b->memory_limit);
             cli_json_real(&json, "tokens_per_s", b->tokens_per_s);
             if (b->peak_bytes >= 0)
                 cli_json_int(&json, "peak_bytes", b->peak_bytes);
@@ -267,15 +287,16 @@ static void print_json(const results *r, FILE *out)
         }
     }
     cli_json_end(&json);
+    if (find_targets(r, targets)) cli_bench_targets_json(&json, targets);
     cli_bench_lm_json(&json, &r->lm);
     cli_json_finish(&json);
 }
 
 static void print_steps(const results *r, FILE *out)
 {
-    static const char *const names[] = {"training step", "latents", "data",      "dead",     "encode",
-                                        "select",        "decode",  "AuxK",      "update",   "total",
-                                        "SGEMM",         "ratio",   "survivors", "tokens/s", "memory MB"};
+    static const char *const names[] = {"training step", "latents",   "data",     "dead",     "encode", "select",
+                                        "decode",        "AuxK",      "update",   "of triad", "total",  "SGEMM",
+                                        "ratio",         "survivors", "tokens/s", "memory MB"};
     cli_table table;
     cli_table_start(&table, names, CLI_COUNT(names));
     for (size_t i = 0; i < r->n_cases; i++) {
@@ -294,6 +315,7 @@ static void print_steps(const results *r, FILE *out)
             cli_table_number(&table, b->decode, 2);
             cli_table_number(&table, b->aux, 2);
             cli_table_number(&table, b->update, 2);
+            cli_table_percent(&table, b->update_share);
             cli_table_number(&table, b->total, 3);
             cli_table_number(&table, b->sgemm, 3);
             cli_table_number(&table, b->ratio, 3);
@@ -306,6 +328,7 @@ static void print_steps(const results *r, FILE *out)
     fprintf(out,
             "\n  One step on %lld tokens, k = %lld; medians of %lld, in seconds.\n"
             "  SGEMM      the encoder's dense product alone, by the BLAS library on all threads\n"
+            "  of triad   bytes that the update moves in a second, beside STREAM's triad\n"
             "  ratio      whole step / SGEMM, taken side by side\n"
             "  survivors  entries that the screen let through, per entry kept\n"
             "  memory     anonymous memory of the trainer, parameters and moments included\n",
@@ -315,7 +338,9 @@ static void print_steps(const results *r, FILE *out)
 static void print_tables(const results *r, FILE *out)
 {
     print_machine(r, out);
+    cli_bench_target targets[CLI_BENCH_TARGETS];
     if (r->n_cases > 0) print_steps(r, out);
+    if (find_targets(r, targets)) cli_bench_targets_print(out, targets);
     cli_bench_lm_print(out, &r->lm);
 }
 
@@ -399,9 +424,11 @@ static const cli_note examples[] = {
 };
 static const cli_note json_keys[] = {
     {"cpu, kernels, blas, screen, threads", "the machine, the instruction set and BLAS library in use"},
-    {"steps", "array: d, n, B, k, arch, dense (most latents active), screen, data, dead (share), seconds {encode, "
-              "select, decode, aux, update, "
-              "total}, sgemm (seconds), ratio (total/sgemm), survivors, tokens_per_s, peak_bytes"},
+    {"steps",
+     "array: d, n, B, k, arch, dense (most latents active), screen, data, dead (share), seconds {encode, "
+     "select, decode, aux, update, "
+     "total}, sgemm (seconds), ratio (total/sgemm), survivors, update_bytes, update_share (of STREAM's triad), "
+     "memory_limit (bytes), tokens_per_s, peak_bytes"},
     {"lm",
      "array, fp32 and where it can be bf16: params, precision, unit (what makes the products), tokens_per_s, gflops, "
      "sgemm_gflops, ratio, times_fp32, amx_4_times (met, missed, or skipped: no AMX)"},

@@ -218,7 +218,8 @@ static void describe(results *r, const char *acts, const sae_source *source)
 {
     for (size_t i = 0; i < r->n; i++) {
         size_t given = r->family ? r->family->members[i].given : i;
-        r->saes[i] = (sae_report_sae){r->words[given], sae_model_get_info(r->models[given])};
+        r->saes[i] = (sae_report_sae){r->words[given], sae_model_get_info(r->models[given]),
+                                      r->sparsity.matches ? &r->sparsity.matches[given] : NULL};
     }
     r->origin = (sae_report_origin){r->saes, r->n, acts, sae_source_get_info(source), NULL};
 }

@@ -130,8 +130,8 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     if (s->acts) CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     cli_show_settings(app, &cli_meta, cli_meta.n_groups, s);
     CLI_TRY(sae_meta_run(model, rows.source, against, &s->meta, s->out, &meta, &app->env, err));
-    const sae_report_sae saes[2] = {{s->against, against ? sae_model_get_info(against) : NULL},
-                                    {words[0], sae_model_get_info(model)}};
+    const sae_report_sae saes[2] = {{s->against, against ? sae_model_get_info(against) : NULL, NULL},
+                                    {words[0], sae_model_get_info(model), NULL}};
     const sae_report_origin origin = {.saes = against ? saes : saes + 1,
                                       .n_saes = against ? 2 : 1,
                                       .acts = s->acts,

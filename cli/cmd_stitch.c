@@ -229,7 +229,8 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(sae_stitch_run(small, large, rows.source, &s->stitch, &stitch, &app->env, err));
     CLI_TRY(measure_ce(stitch, &with, s, &rows, &app->env, err));
     if (s->out) {
-        const sae_report_sae saes[2] = {{words[0], sae_model_get_info(small)}, {words[1], sae_model_get_info(large)}};
+        const sae_report_sae saes[2] = {{words[0], sae_model_get_info(small), NULL},
+                                        {words[1], sae_model_get_info(large), NULL}};
         const sae_report_origin origin = {saes, 2, s->acts, sae_source_get_info(rows.source), NULL};
         CLI_TRY(make_saes(stitch, s, shares, n_saved, models, saved, err));
         CLI_TRY(write_files(stitch, words, s, &origin, models, saved, n_saved, err));

@@ -16,6 +16,7 @@ class Claim:
     agrees: list   # a bool for every case
     finding: str   # in words
     so: str = "as in the paper"
+    pictures: tuple = ()  # (step, file, words): of the first two neighbours at the first k
 
     @property
     def verdict(self):
@@ -79,7 +80,8 @@ def maxima(found):
                  "Many latents of the larger SAE have a close relative in the smaller one; a long tail, the novel latents, does not.",
                  ("SAEs", f"maxima ≥ {NEAR}", f"novel: < {NOVEL}", "largest of random directions", "peaks"), rows, agrees,
                  "Peaks: of the histogram in bins of 0.1; two when a bin between them holds less than "
-                 f"{VALLEY} of what the lower one holds.")
+                 f"{VALLEY} of what the lower one holds.",
+                 pictures=(("family", "histogram.svg", "histograms of the maximum cosines"),))
 
 
 def family(found):
@@ -103,7 +105,8 @@ def similarity(found):
         rows.append((name, number(result["r2"], 3), f"{result['r2_pairs']:,}"))
     return Claim("Latents that point alike fire alike (Figure 8)",
                  "Over pairs with a decoder cosine above 0.5, decoder and activation cosine have R² = 0.87 (GPT2-768 and GPT2-1536).",
-                 ("SAEs", "R²", "pairs"), rows, agrees, "Counted as agreement: R² of at least 0.7.")
+                 ("SAEs", "R²", "pairs"), rows, agrees, "Counted as agreement: R² of at least 0.7.",
+                 pictures=(("family", "pairs.svg", "activation cosine against decoder cosine"),))
 
 
 def novel_errors(found):
@@ -121,7 +124,8 @@ def novel_errors(found):
                  "(0.589 against 0.293 for one latent; the same on average over 657).",
                  ("SAEs", "novel latents", "active − inactive, large", "active − inactive, small", "small − large"), rows, agrees,
                  "Mean squared errors summed over dimensions, with 95 % bootstrap intervals over latents. "
-                 "Counted as agreement: the interval of the last column lies above 0.")
+                 "Counted as agreement: the interval of the last column lies above 0.",
+                 pictures=(("family", "novel.svg", "errors of both SAEs where novel latents are active and inactive"),))
 
 
 def insertion(found):
@@ -139,7 +143,8 @@ def insertion(found):
                  "Inserting a novel latent (maximum cosine below 0.7) into the smaller SAE lowers its error; inserting another does not.",
                  ("SAEs", "novel that improve", "others that improve", "AUC", "accuracy at 0.7", "best threshold"), rows, agrees,
                  "Counted as agreement: most novel latents improve, and most others do not. The AUC says how well the cosine "
-                 "orders latents by the sign, whatever the threshold.")
+                 "orders latents by the sign, whatever the threshold.",
+                 pictures=(("stitch", "delta.svg", "change of the error against the maximum cosine"),))
 
 
 def paths(found):
@@ -154,7 +159,8 @@ def paths(found):
                  "Inserting novel latents and swapping the others turns one SAE into the other, with the error falling on the way.",
                  ("SAEs", "MSE at the start", "at the end", "highest: cosine", "delta", "greedy", "random", "end against large"), rows,
                  agrees, "The first order is the paper's; delta and greedy know what each operation does to the error. Counted as "
-                 "agreement: in the paper's order the error never rises above that of the smaller SAE (by more than 0.1 %).")
+                 "agreement: in the paper's order the error never rises above that of the smaller SAE (by more than 0.1 %).",
+                 pictures=(("stitch", "path.svg", "error along the path in all orders"),))
 
 
 def meta(found):

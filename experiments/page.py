@@ -1,4 +1,7 @@
-"""The page about the results: Markdown."""
+"""The page about the results: Markdown, with pictures in a folder of its name beside it."""
+
+import pathlib
+import shutil
 
 import claims
 
@@ -8,11 +11,27 @@ def table(head, rows):
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
+def picture(job, folder, step, name, words):
+    """Copies a picture of the first two neighbours into the page's folder; the lines that show it."""
+    k, (small, large) = job.setting.ks[0], job.setting.widths[:2]
+    whole = job.out / f"family-k{k}"
+    pair = whole / "1-2" if (whole / "1-2").is_dir() else whole
+    source = {"family": pair, "stitch": job.out / f"stitch-{small}-{large}-k{k}"}[step] / name
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(source, folder / name)
+    return [f"![{small:,} and {large:,} latents, k = {k}: {words}]({folder.name}/{name})", ""]
+
+
 def section(claim):
     return [f"## {claim.title}", "", claim.says, "", f"Here: **{claim.verdict}**. {claim.finding}", "", *table(claim.head, claim.rows), ""]
 
 
-def of(job, found):
+def write(job, found, path):
+    path = pathlib.Path(path)
+    path.write_text(text(job, found, path.with_suffix("")))
+
+
+def text(job, found, folder):
     setting = job.setting
     # An SAE in its inference form has a threshold and no k: what it was trained with shows in where it lies.
     order = [k for _ in setting.widths for k in setting.ks]
@@ -32,4 +51,6 @@ def of(job, found):
     lines += table(("claim", "here"), [(claim.title, claim.verdict) for claim in all_claims]) + [""]
     for claim in all_claims:
         lines += section(claim)
+        for step, name, words in claim.pictures:
+            lines += picture(job, folder, step, name, words)
     return "\n".join(lines).rstrip() + "\n"

@@ -121,7 +121,7 @@ def main():
         return
     if cost.hours > 1 and not args.yes and sys.stdin.isatty() and input("Go on? [y/N] ").strip().lower() != "y":
         raise SystemExit("experiments: not started")
-    pathlib.Path(args.page).write_text(page.of(job, run(job, program)))
+    page.write(job, run(job, program), args.page)
     print(f"Wrote {args.page}")
 
 

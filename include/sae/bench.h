@@ -31,9 +31,13 @@ typedef struct sae_bench_case {
 
 typedef struct sae_bench_step {
     double encode, select, decode, aux, update, total; /* seconds, medians */
-    double sgemm;     /* seconds of one SGEMM [batch, d]·[d, n], the BLAS library on its own threads */
-    double ratio;     /* median of total/sgemm, taken side by side */
-    double survivors; /* entries recomputed per entry kept */
+    double sgemm;        /* seconds of one SGEMM [batch, d]·[d, n], the BLAS library on its own threads */
+    double ratio;        /* median of total/sgemm, taken side by side */
+    double survivors;    /* entries recomputed per entry kept */
+    double update_bytes; /* what the update must move: parameters and moments read and written, the screen's copy
+                            written */
+    double update_share; /* update_bytes/update over the rate of STREAM's triad, median side by side */
+    double memory_limit; /* what peak_bytes may be: 3.2·(W_enc + W_dec) + the screen's copy + 96 MB */
     double tokens_per_s;
     int64_t peak_bytes; /* anonymous memory of the trainer; −1 where the system does not say */
 } sae_bench_step;

@@ -5,6 +5,7 @@
 #include <sae/status.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {

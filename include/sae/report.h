@@ -7,6 +7,7 @@
 #include <sae/compare.h>
 #include <sae/family.h>
 #include <sae/meta.h>
+#include <sae/sparsity_match.h>
 #include <sae/stitch.h>
 
 #ifdef __cplusplus
@@ -16,6 +17,7 @@ extern "C" {
 typedef struct sae_report_sae {
     const char *name; /* where it was read from */
     const sae_model_info *info;
+    const sae_sparsity_match *match; /* what was done to its thresholds; NULL: nothing was asked for */
 } sae_report_sae;
 
 /* Where the numbers of a report come from. Names and metadata may be any text: all of it is escaped. */

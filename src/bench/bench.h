@@ -2,9 +2,24 @@
 #ifndef SAE_BENCH_BENCH_H
 #define SAE_BENCH_BENCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 double sae_bench_median(double *values, int64_t count); /* sorts */
 int64_t sae_bench_anonymous_bytes(void);                /* resident anonymous memory of this process; −1 unknown */
+
+#define SAE_BENCH_TRIAD ((int64_t)8 << 20) /* doubles in each of three arrays: far beyond every cache */
+
+/* a = b + 3·c over arrays of that length, as in STREAM. */
+typedef struct sae_bench_triad {
+    double *x[3];
+    int threads;
+} sae_bench_triad;
+
+/* False when out of memory. Every page is touched by the thread that will use it. */
+bool sae_bench_triad_new(sae_bench_triad *out, int threads);
+void sae_bench_triad_clear(sae_bench_triad *triad);
+/* Bytes per second of one pass: two arrays read, one written. */
+double sae_bench_triad_rate(const sae_bench_triad *triad);
 
 #endif

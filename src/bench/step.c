@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "bench/bench.h"
 #include "kernels/blas.h"
+#include "kernels/shadow.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -125,12 +126,13 @@ static double time_sgemm(const float *x, const float *W, int64_t batch, int64_t 
 }
 
 typedef struct samples {
-    double *encode, *select, *decode, *aux, *update, *total, *sgemm, *ratio, *survivors;
+    double *encode, *select, *decode, *aux, *update, *total, *sgemm, *ratio, *survivors, *share;
 } samples;
 
 enum { COLUMNS = sizeof(samples) / sizeof(double *) };
 
-static void take(const samples *s, int64_t r, const sae_step_metrics *m, double sgemm)
+/* triad: seconds that the bytes of the update take at the triad's rate. */
+static void take(const samples *s, int64_t r, const sae_step_metrics *m, double sgemm, double triad)
 {
     s->encode[r] = m->encode_seconds;
     s->select[r] = m->select_seconds;
@@ -140,6 +142,7 @@ static void take(const samples *s, int64_t r, const sae_step_metrics *m, double 
     s->total[r] = m->total_seconds;
     s->sgemm[r] = sgemm;
     s->ratio[r] = m->total_seconds / sgemm;
+    s->share[r] = triad / m->update_seconds;
     s->survivors[r] = (double)m->rescored / (double)(m->codes + m->aux_codes);
 }
 
@@ -154,6 +157,7 @@ static void summarise(const samples *s, const sae_bench_case *c, sae_bench_step 
     out->total = sae_bench_median(s->total, n);
     out->sgemm = sae_bench_median(s->sgemm, n);
     out->ratio = sae_bench_median(s->ratio, n);
+    out->update_share = sae_bench_median(s->share, n);
     out->survivors = sae_bench_median(s->survivors, n);
     out->tokens_per_s = (double)c->batch / out->total;
 }
@@ -163,7 +167,8 @@ typedef struct bench {
     const sae_bench_case *config;
     feed feed;
     sae_trainer *trainer;
-    float *product;  /* [batch, up to 12,288] */
+    float *product; /* [batch, up to 12,288] */
+    sae_bench_triad triad;
     double *columns; /* memory of the samples */
     int64_t before;  /* anonymous bytes before the trainer was made */
     const sae_env *env;
@@ -177,19 +182,27 @@ static sae_status measure(bench *b, double dead, sae_bench_step *out, sae_error 
     int64_t r = c->repeats, d = b->feed.data->d, batch_bytes = c->batch * d * (int64_t)sizeof(float);
     double *col = b->columns;
     samples s = {col,         col + r,     col + 2 * r, col + 3 * r, col + 4 * r,
-                 col + 5 * r, col + 6 * r, col + 7 * r, col + 8 * r};
+                 col + 5 * r, col + 6 * r, col + 7 * r, col + 8 * r, col + 9 * r};
+    sae_screen_kind kind = SAE_SCREEN_FP32;
+    sae_status status = sae_screen_choose(b->env, d, &kind, err);
+    if (status != SAE_OK) return status;
+    double matrix = 4 * (double)c->n * (double)d, copy = sae_shadow_bytes(kind, c->n, d);
     sae_train_view view = sae_trainer_get_view(b->trainer, 0);
-    *out = (sae_bench_step){.peak_bytes = -1};
+    *out = (sae_bench_step){
+        .peak_bytes = -1, .update_bytes = 12 * matrix + copy, .memory_limit = 6.4 * matrix + copy + 96e6};
     for (int64_t step = -SETTLE; step < r; step++) {
         sae_step_metrics m;
-        double sgemm = 0;
+        double sgemm = 0, triad = 0;
         make_dead(view, dead);
         next_batch(&b->feed, c->batch);
-        if (step >= 0) sgemm = time_sgemm(b->feed.x, view.W_enc, c->batch, d, c->n, b->product, sae_threads(b->env));
-        sae_status status = sae_trainer_step(b->trainer, b->feed.x, false, &m, err);
+        if (step >= 0) {
+            sgemm = time_sgemm(b->feed.x, view.W_enc, c->batch, d, c->n, b->product, sae_threads(b->env));
+            triad = out->update_bytes / sae_bench_triad_rate(&b->triad);
+        }
+        status = sae_trainer_step(b->trainer, b->feed.x, false, &m, err);
         if (status != SAE_OK) return status;
         if (sae_should_stop(b->env)) return sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was measured");
-        if (step >= 0) take(&s, step, &m, sgemm);
+        if (step >= 0) take(&s, step, &m, sgemm, triad);
     }
     /* every buffer of the trainer has been touched and none is given back, so what is resident is the peak; the
      * batch belongs to a step too, the product of the comparison does not */
@@ -208,7 +221,7 @@ sae_status sae_bench_train(const sae_bench_case *c, const sae_bench_data *data, 
     b.feed.x = sae_alloc((size_t)(batch * d), sizeof(float));
     b.product = sae_alloc((size_t)(batch * wide), sizeof(float));
     b.columns = sae_calloc((size_t)c->repeats * COLUMNS, sizeof(double));
-    if (!b.feed.x || !b.product || !b.columns) {
+    if (!b.feed.x || !b.product || !b.columns || !sae_bench_triad_new(&b.triad, sae_threads(env))) {
         status = sae_fail_memory(err, "a benchmark", (size_t)(batch * wide) * sizeof(float));
         goto done;
     }
@@ -222,6 +235,7 @@ sae_status sae_bench_train(const sae_bench_case *c, const sae_bench_data *data, 
     for (size_t i = 0; i < c->n_dead; i++) SAE_TRY(measure(&b, c->dead[i], &out[i], err));
 done:
     sae_trainer_free(b.trainer);
+    sae_bench_triad_clear(&b.triad);
     sae_free(b.feed.x);
     sae_free(b.product);
     sae_free(b.columns);

@@ -7,6 +7,7 @@
 #include "report/svg.h"
 #include "report/words.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,13 +290,35 @@ static void trained_on(FILE *out, const sae_report_sae *sae)
     fputs("</bdi>", out);
 }
 
+/* What was done to bring the SAE to the others' sparsity. */
+static void sparsity_of(FILE *out, const sae_report_sae *sae)
+{
+    if (!sae->match || isnan(sae->match->shift))
+        fputs("thresholds left as they are", out);
+    else
+        fprintf(out, "L0 was %s; thresholds shifted by %s", sae_real_words(sae->match->l0_before, 4).text,
+                sae_real_words(sae->match->shift, 3).text);
+}
+
+static bool any_match(const sae_report_origin *origin)
+{
+    for (size_t s = 0; s < origin->n_saes; s++)
+        if (origin->saes[s].match) return true;
+    return false;
+}
+
 void sae_page_origin(sae_page *page, const sae_report_origin *origin, const char *const *roles,
                      const sae_page_row *rows, int count)
 {
     static const struct {
         const char *name;
         fact *write;
-    } facts[] = {{"Path", path_of}, {"Kind", kind_of}, {"Latents", width_of}, {"Trained on", trained_on}};
+    } facts[] = {{"Path", path_of},
+                 {"Kind", kind_of},
+                 {"Latents", width_of},
+                 {"Trained on", trained_on},
+                 {"Brought to one sparsity", sparsity_of}};
+    size_t shown = sizeof facts / sizeof *facts - !any_match(origin); /* the last one only where something was done */
     FILE *out = page->out;
     scroll_begin(page, "scroll words", "The SAEs");
     fputs("<table><caption>The SAEs</caption>\n<thead><tr><th scope=\"col\"><span class=\"away\">Fact</span></th>",
@@ -303,7 +326,7 @@ void sae_page_origin(sae_page *page, const sae_report_origin *origin, const char
     for (size_t s = 0; s < origin->n_saes; s++)
         element(out, "th scope=\"col\"", roles ? roles[s] : sae_count_words((int64_t)s + 1).text);
     fputs("</tr></thead>\n<tbody>\n", out);
-    for (size_t f = 0; f < sizeof facts / sizeof *facts; f++) {
+    for (size_t f = 0; f < shown; f++) {
         fputs("<tr>", out);
         element(out, "th scope=\"row\"", facts[f].name);
         for (size_t s = 0; s < origin->n_saes; s++) {

@@ -1,6 +1,27 @@
 #!/usr/bin/env bash
-# sae bench: the whole way from text to an SAE. (Steps take minutes and are run by make bench.)
+# sae bench: its keys and targets on the smallest batch, and the whole way from text to an SAE. (Real steps take minutes and
+# are run by make bench.)
 source "$(dirname "$0")/lib.sh" "$1"
+
+works "$sae" bench --quick --width 12288 --batch 32 --warm-steps 0 --repeats 1 --json
+has_keys cpu kernels blas screen threads steps.{0,1,2}.{d,n,B,k,arch,dense,screen,data,dead,sgemm,ratio,survivors} \
+    steps.0.seconds.{encode,select,decode,aux,update,total} \
+    steps.0.{update_bytes,update_share,memory_limit,tokens_per_s,peak_bytes} targets.{0,1,2,3,4}.{name,value,limit,verdict}
+checks=$((checks + 3))
+awk -v bytes="$(value steps.0.update_bytes)" -v matrix=$((12288 * 768 * 4)) \
+    'BEGIN { exit !(bytes > 12 * matrix && bytes < 13 * matrix) }' || fail "update_bytes $(value steps.0.update_bytes)"
+awk -v share="$(value steps.0.update_share)" 'BEGIN { exit !(share > 0 && share < 10) }' ||
+    fail "update_share $(value steps.0.update_share)"
+awk -v limit="$(value steps.0.memory_limit)" -v matrix=$((12288 * 768 * 4)) \
+    'BEGIN { exit !(limit > 6.4 * matrix + 96e6 && limit < 7 * matrix + 96e6) }' || fail "$(value steps.0.memory_limit)"
+# one of the two targets for steps is that of another kind of machine
+case $(value screen) in
+*amx*) other=1 ;;
+*) other=0 ;;
+esac
+equals "verdict" "$(value targets.$other.verdict)" skipped
+equals "value" "$(value targets.$other.value)" null
+equals "not measured" "$(value targets.4.verdict)" skipped
 make_text
 mkdir scratch
 way=("$sae" bench --end-to-end --model "$model" --text text.txt --max-tokens 8k --batch 256 --width 64 --k 4)

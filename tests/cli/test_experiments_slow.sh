@@ -21,6 +21,10 @@ done < <(sed -nE 's/^ *return Claim\("([^"]*)",.*/\1/p' "$root/experiments/claim
 equals "claims" "$(grep -c '^## ' results.md)" "$(grep -c 'return Claim(' "$root/experiments/claims.py")"
 matches results.md '^\| 32 → 64, k = 4 \| '
 matches results.md '^\| 64 → 128, k = 4 \| '
+while read -r picture; do
+    matches "$picture" '^<svg'
+done < <(sed -nE 's/^!\[.*\]\((.*)\)$/\1/p' results.md)
+equals "pictures" "$(find results -name '*.svg' | wc -l)" 5
 checks=$((checks + 1))
 ! grep -Eq '\b(nan|None|inf)\b' results.md || fail "a number that is not known: $(grep -E '\b(nan|None|inf)\b' results.md | head -n 1)"
 

@@ -116,7 +116,7 @@ static void family_page(void **state)
     assert_ok(sae_source_open_memory(&source, x, rows, sae_model_get_info(models[0])->d, &how, &err));
     assert_ok(sae_family_compare((const sae_model *const *)models, 3, source, &config, &f, NULL, &err));
     sae_report_sae saes[3];
-    for (int i = 0; i < 3; i++) saes[i] = (sae_report_sae){evil, sae_model_get_info(models[f->members[i].given])};
+    for (int i = 0; i < 3; i++) saes[i] = (sae_report_sae){evil, sae_model_get_info(models[f->members[i].given]), NULL};
     const sae_report_origin origin = {saes, 3, evil, sae_source_get_info(source), NULL};
     const char *path = temp_path(state, "index.html");
     assert_ok(sae_report_family(f, &origin, path, &err));

@@ -75,7 +75,7 @@ static void make_small(small_meta *s)
                          .nearest = s->nearest,
                          .random_max_cos = s->random_max_cos};
     s->info = (sae_model_info){.d = 8, .n = 10, .arch = SAE_ARCH_BATCHTOPK};
-    s->saes[0] = s->saes[1] = (sae_report_sae){"runs/<b>one", &s->info};
+    s->saes[0] = s->saes[1] = (sae_report_sae){"runs/<b>one", &s->info, NULL};
 }
 
 static char *page_of(void **state, const small_meta *s, bool against)

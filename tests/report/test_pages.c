@@ -24,8 +24,8 @@ static void pages_open(pages *p, int small, int large, sae_compare_config compar
     p->comparison = golden_compare(small, large, compare);
     p->stitch = stitch(&p->saes, sae_stitch_config_default());
     assert_ok(sae_source_open_memory(&p->source, p->saes.x, p->saes.rows, p->saes.d, &how, &err));
-    p->described[0] = (sae_report_sae){"runs/small", sae_model_get_info(p->saes.small)};
-    p->described[1] = (sae_report_sae){"runs/large/", sae_model_get_info(p->saes.large)};
+    p->described[0] = (sae_report_sae){"runs/small", sae_model_get_info(p->saes.small), NULL};
+    p->described[1] = (sae_report_sae){"runs/large/", sae_model_get_info(p->saes.large), NULL};
     p->origin = (sae_report_origin){p->described, 2, "acts", sae_source_get_info(p->source), NULL};
 }
 
@@ -252,7 +252,7 @@ static void hostile_text(void **state)
     snprintf(rows.meta.hook_name, sizeof rows.meta.hook_name, "%s", evil);
     snprintf(rows.meta.model, sizeof rows.meta.model, "%s", evil);
     p.described[0].name = evil;
-    p.described[1] = (sae_report_sae){unreadable, &info};
+    p.described[1] = (sae_report_sae){unreadable, &info, NULL};
     p.origin.acts = evil;
     p.origin.rows = &rows;
     for (int page = 0; page < 2; page++) {
@@ -262,6 +262,24 @@ static void hostile_text(void **state)
         assert_contains(text, "&amp;amp; &lt;!-- \xef\xbf\xbd\xef\xbf\xbd "); /* what XML cannot hold is replaced */
         free(text);
     }
+    pages_close(&p);
+}
+
+/* Thresholds that were shifted before the comparison are said to have been. */
+static void one_sparsity(void **state)
+{
+    const sae_sparsity_match matches[2] = {{4, 4, NAN}, {6.5, 4, 0.0312}};
+    pages p;
+    pages_open(&p, 0, 1, golden_compare_config());
+    char *text = comparison_page(state, &p);
+    assert_int_equal(count_of(text, "Brought to one sparsity"), 0);
+    free(text);
+    p.described[0].match = &matches[0];
+    p.described[1].match = &matches[1];
+    text = comparison_page(state, &p);
+    check_page(text, 3);
+    assert_contains(text, "<td>thresholds left as they are</td><td>L0 was 6.500; thresholds shifted by 0.0312</td>");
+    free(text);
     pages_close(&p);
 }
 
@@ -288,6 +306,7 @@ int main(void)
         temp_test(same_bytes),
         temp_test(hostile_text),
         temp_test(names_of_two_runs),
+        temp_test(one_sparsity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

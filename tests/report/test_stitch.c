@@ -119,6 +119,7 @@ static void large_stitchings(void **state)
     large.n_large = LATENTS;
     large.max_cos = malloc(LATENTS * sizeof(double));
     large.delta_mse = malloc(LATENTS * sizeof(double));
+    large.delta_mse_se = calloc(LATENTS, sizeof(double));
     large.improving = LATENTS / 2;
     large.worsening = LATENTS / 2;
     for (int i = 0; i < LATENTS; i++) {
@@ -149,6 +150,7 @@ static void large_stitchings(void **state)
     for (int o = 0; o < SAE_STITCH_ORDERS; o++) free(large.paths[o].entries);
     free(large.max_cos);
     free(large.delta_mse);
+    free(large.delta_mse_se);
     sae_stitch_free(s);
 }
 

@@ -1,8 +1,18 @@
-// Runs before the page is drawn, so that it does not flash in the other theme. The choice is kept in this browser.
+// Runs before the page is drawn, so that it does not flash in the other theme: the one chosen in this browser, or else
+// the system's.
 "use strict";
-try {
-  const chosen = localStorage.getItem("theme");
-  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-} catch {
-  // storage may be forbidden: then the system's theme is used
+{
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const choose = () => {
+    let chosen = null;
+    try {
+      chosen = localStorage.getItem("theme");
+    } catch {
+      // storage may be forbidden: then the system's theme is used
+    }
+    document.documentElement.dataset.theme = ["light", "dark"].includes(chosen) ? chosen : dark.matches ? "dark" : "light";
+    dispatchEvent(new Event("themechange"));
+  };
+  dark.addEventListener("change", choose);
+  choose();
 }

@@ -33,7 +33,7 @@ static dnnl_status_t make(sae_matmul *m, sae_screen_kind kind, int64_t rows, int
 static bool is_known(sae_screen_kind kind, const char *kernel)
 {
     if (strncmp(kernel, "brg", 3) != 0) return false;
-    if (strstr(kernel, "amx")) return true;
+    if (strstr(kernel, "amx") || strstr(kernel, "avx10")) return true; /* both have both */
     return strstr(kernel, kind == SAE_SCREEN_BF16 ? "avx512_core_bf16" : "vnni") != NULL;
 }
 
