@@ -26,7 +26,7 @@ from transformers import GPT2LMHeadModel  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "demo" / "model"
-LATENTS, WINDOW, REACH, EPS = 20, 64, 63, 2e-4
+LATENTS, WINDOW, REACH, EPS = 20, 64, 63, 1e-4
 QUANTILES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
 
 
@@ -49,7 +49,7 @@ class Sae:
             cut = order[:, -k][:, None]
             fires = (self.z >= cut) & (self.z > 0)
             close = (order[:, -k] - order[:, -k - 1])[:, None] < EPS
-            self.doubtful = ((np.abs(self.z - cut) < EPS) & close) | (np.abs(self.z) < EPS)
+            self.doubtful = ((np.abs(self.z - cut) < EPS) & close) | ((np.abs(self.z) < EPS) & (cut < EPS))
         else:
             fires = self.z > w["threshold"]
             self.doubtful = np.abs(self.z - w["threshold"]) < EPS
