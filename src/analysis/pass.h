@@ -3,22 +3,7 @@
 #ifndef SAE_ANALYSIS_PASS_H
 #define SAE_ANALYSIS_PASS_H
 
-#include <sae/data.h>
-#include <sae/model.h>
-
-/* Sums over the dimensions of one row, in double. */
-typedef struct sae_row_sums {
-    double xx, xh, hh; /* ‖x‖², x·x̂, ‖x̂‖² */
-    double ee;         /* ‖x − x̂‖² */
-} sae_row_sums;
-
-sae_row_sums sae_row_sums_of(const float *x, const float *x_hat, int64_t d);
-
-/* What one SAE made of a block. */
-typedef struct sae_pass_view {
-    const sae_codes *codes;
-    const sae_row_sums *sums; /* [rows] */
-} sae_pass_view;
+#include "analysis/encoded.h"
 
 /* rows rows x [rows, d], numbered from `first`; views [n_models]. Called in order, on the calling thread. */
 typedef void (*sae_pass_fn)(void *ud, int64_t first, int64_t rows, const float *x, const sae_pass_view *views);
