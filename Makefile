@@ -28,7 +28,7 @@ help:
 	@echo "make demo          text to compared SAEs in a few minutes; TEXT=FILE uses your text"
 	@echo "make experiments   the paper's experiments on the demo's model; writes docs/results.md; on your GPT-2: MODEL=DIR TEXT=FILE"
 	@echo "make bench         measure speed on this machine; writes build/bench.json, bench-end-to-end.json"
-	@echo "make bench-peers   the same step, and text to SAE, in other packages (makes a Python environment)"
+	@echo "make bench-peers   the same step, text to SAE and dashboards in other packages (makes Python environments)"
 	@echo "make bench-quality FVU of trained SAEs beside plain PyTorch's, on the demo's activations (minutes)"
 	@echo "make install       PREFIX=$(PREFIX), DESTDIR="
 	@echo "make asan          the tests with address and undefined-behaviour sanitizers"
@@ -72,6 +72,7 @@ bench: all $(BUILD)/demo/held-out.txt
 bench-peers: all $(BUILD)/demo/held-out.txt
 	@bench/peers/run.sh $(BUILD)
 	@bench/peers/run.sh $(BUILD) --end-to-end
+	@bench/peers/run.sh $(BUILD) --dashboards
 
 bench-quality: all
 	@bench/quality/run.sh $(BUILD)

@@ -127,6 +127,8 @@ static sae_status check(const settings *s, sae_error *err)
         return cli_fail(err, SAE_E_ARG, "--unembed is for activations without --model, which has its own");
     if (s->final_norm && !s->unembed)
         return cli_fail(err, SAE_E_ARG, "--final-norm needs --unembed FILE, into which the gain is folded");
+    if (s->rms_norm && !s->unembed)
+        return cli_fail(err, SAE_E_ARG, "--rms-norm says how to use --unembed FILE, which is missing");
     sae_status status = text ? cli_lm_check(s->model, &s->text, err) : SAE_OK;
     if (status == SAE_OK && !s->dash.force) {
         if (cli_exists(s->out)) return cli_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);

@@ -12,7 +12,6 @@ import importlib.metadata
 import json
 import os
 import pathlib
-import resource
 import shutil
 import statistics
 import subprocess
@@ -20,8 +19,9 @@ import sys
 import tempfile
 import time
 
+from commands import SEPARATOR, bf16_is_there, timed
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SEPARATOR = "%%%%"  # a line of its own between the documents of the demo's text
 
 
 def arguments():
@@ -117,12 +117,9 @@ def sae_c(precision):
                    contexts * problem.ctx, "--tokens", steps(problem) * problem.batch, "--arch", "batchtopk", "--width",
                    problem.n, "--k", problem.k, "--batch", problem.batch, "--threads", problem.threads, "--precision",
                    precision, "--out", out, "--quiet", "--json"]
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        result = json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
-        seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-        processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return {"seconds": seconds, "processor": processor, "model": result["reading_seconds"],
-                "train": result["seconds"] - result["reading_seconds"]}
+        printed, times = timed(command)
+        result = json.loads(printed)
+        return {**times, "model": result["reading_seconds"], "train": result["seconds"] - result["reading_seconds"]}
     return run
 
 
@@ -141,20 +138,12 @@ def judge(problem, folder, saes):
     return judged
 
 
-def bf16_is_there(problem):
-    """Whether this machine and build run the model in bf16: asked on a few tokens."""
-    with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run([f"{problem.build}/sae", "harvest", "--model", problem.model, "--text", problem.held_out,
-                               "--layer", "0", "--max-tokens", "1k", "--precision", "bf16", "--out", f"{folder}/acts"],
-                              capture_output=True).returncode == 0
-
-
 def main():
     problem = arguments()
     if problem.worker:
         return worker(problem)
     runs = {"sae.c": sae_c("fp32"), "SAELens": sae_lens}
-    if bf16_is_there(problem):
+    if bf16_is_there(problem.build, problem.model, problem.held_out):
         runs["sae.c, bf16"] = sae_c("bf16")
     times = {name: [] for name in runs}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="end-to-end-", dir=problem.build))

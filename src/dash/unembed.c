@@ -36,30 +36,42 @@ static sae_status from_model(sae_dash_unembed *u, const sae_dash_input *in, sae_
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
-/* The tensor of a safetensors or .npy file: the only one of `dims` dimensions, or the one with a usual name. */
-static const sae_tensor *choose(const sae_tensor_file *file, int dims, const char *const *names)
+/* The tensor of `dims` dimensions with the first of the usual names that is there, or else the only one of `dims`. */
+static sae_status choose(const sae_tensor **out, const sae_tensor_file *file, int dims, const char *const *names,
+                         sae_error *err)
 {
-    const sae_tensor *found = NULL;
-    for (; *names; names++)
-        if ((found = sae_tensor_file_find(file, *names)) && found->rank == dims) return found;
-    found = NULL;
+    const char *path = sae_tensor_file_path(file), *first = *names;
+    *out = NULL;
+    for (; *names; names++) {
+        const sae_tensor *t = sae_tensor_file_find(file, *names);
+        if (!t || t->rank != dims) continue;
+        *out = t;
+        return SAE_OK;
+    }
     for (size_t i = 0; i < sae_tensor_file_count(file); i++) {
         const sae_tensor *t = sae_tensor_file_at(file, i);
         if (t->rank != dims) continue;
-        if (found) return NULL;
-        found = t;
+        if (*out)
+            return sae_fail(err, SAE_E_FORMAT,
+                            "%s has several %d-dimensional arrays and none with a usual name; call the one to take "
+                            "%s, or save it alone",
+                            path, dims, first);
+        *out = t;
     }
-    return found;
+    return *out ? SAE_OK : sae_fail(err, SAE_E_FORMAT, "%s has no %d-dimensional array", path, dims);
 }
 
 static sae_status copy_floats(const sae_tensor *t, const char *path, float **out, sae_error *err)
 {
     int64_t count = sae_tensor_elements(t);
     if (!sae_dtype_is_float(t->dtype)) return sae_fail(err, SAE_E_FORMAT, "%s does not hold floats", path);
+    if (count < 1) return sae_fail(err, SAE_E_SHAPE, "the array in %s is empty", path);
     *out = sae_alloc((size_t)count, sizeof **out);
     if (!*out) return sae_fail_memory(err, path, (size_t)count * sizeof **out);
     sae_tensor_read_f32(t, 0, count, *out);
-    return SAE_OK;
+    int64_t width = t->shape[t->rank - 1];
+    int64_t bad = sae_first_nonfinite(*out, count);
+    return bad < 0 ? SAE_OK : sae_check_row(*out + bad / width * width, width, path, bad / width, err);
 }
 
 static sae_status read_tensor(const char *path, int dims, const char *const *names, float **out, int64_t shape[2],
@@ -73,13 +85,11 @@ static sae_status read_tensor(const char *path, int dims, const char *const *nam
     if (length > 4 && strcmp(path + length - 4, ".npy") == 0) {
         SAE_TRY(sae_npy_open(&npy, path, err));
         t = sae_npy_tensor(npy);
+        if (t->rank != dims)
+            SAE_TRY(sae_fail(err, SAE_E_SHAPE, "%s has %d dimensions instead of %d", path, t->rank, dims));
     } else {
         SAE_TRY(sae_tensor_file_open(&file, path, err));
-        t = choose(file, dims, names);
-    }
-    if (!t || t->rank != dims) {
-        status = sae_fail(err, SAE_E_FORMAT, "%s has no array of %d dimensions to take, or several", path, dims);
-        goto done;
+        SAE_TRY(choose(&t, file, dims, names, err));
     }
     for (int i = 0; i < dims; i++) shape[i] = t->shape[i];
     status = copy_floats(t, path, out, err);
@@ -103,8 +113,15 @@ static sae_status transpose(float **data, int64_t rows, int64_t columns, sae_err
 
 static sae_status from_files(sae_dash_unembed *u, const sae_dash_input *in, sae_error *err)
 {
-    static const char *const unembeds[] = {
-        "W_U", "lm_head.weight", "embed_out.weight", "model.embed_tokens.weight", "unembed", NULL};
+    static const char *const inner[] = {".attn.hook_z", ".mlp.hook_post"};
+    static const char *const unembeds[] = {"W_U",
+                                           "lm_head.weight",
+                                           "embed_out.weight",
+                                           "model.embed_tokens.weight",
+                                           "transformer.wte.weight",
+                                           "wte.weight",
+                                           "unembed",
+                                           NULL};
     static const char *const norms[] = {"model.norm.weight",
                                         "gpt_neox.final_layer_norm.weight",
                                         "final_layer_norm.weight",
@@ -113,8 +130,15 @@ static sae_status from_files(sae_dash_unembed *u, const sae_dash_input *in, sae_
                                         "weight",
                                         "gain",
                                         NULL};
+    const char *hook = sae_source_get_info(in->source)->meta.hook_name;
     int64_t shape[2] = {0}, gain[2] = {0}, d = sae_source_get_info(in->source)->d;
     sae_status status;
+    for (int i = 0; i < 2; i++)
+        if (strstr(hook, inner[i]))
+            return sae_fail(err, SAE_E_UNSUPPORTED,
+                            "activations of %s do not lie in the residual stream, which %s is for; the model's output "
+                            "matrix leads there (--model DIR has it)",
+                            hook, in->unembed);
     SAE_TRY(read_tensor(in->unembed, 2, unembeds, &u->own[0], shape, err));
     if (shape[1] != d && shape[0] == d) {
         SAE_TRY(transpose(&u->own[0], shape[0], shape[1], err));

@@ -19,6 +19,52 @@ equals "L0 of sae eval" "$(value saes.0.l0)" "$l0"
 works "$sae" dash "${saes[@]}" --acts acts --tokenizer "$model/tokenizer.json" --out again.db
 matches out.txt 'batchtopk-128-k4 +128'
 
+# ---- output tokens from files instead of the model -------------------------------------------------------------
+weights=$model/model.safetensors
+works "$sae" dash "${saes[@]}" --acts acts --tokenizer "$model/tokenizer.json" --unembed "$weights" --final-norm "$weights" \
+    --out files.db
+for from in acts files again; do
+    works "$sae" dash export $from.db --sae batchtopk-64-k4 --format saedashboard --out from-$from
+done
+same from-acts from-files
+checks=$((checks + 1))
+diff -r from-acts from-again >/dev/null && fail "effects on output tokens are not in what was compared"
+
+# npy SHAPE BYTES: the header of a .npy file and so many zero bytes
+npy() {
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': ($1), }"
+    head -c "$2" /dev/zero
+}
+files=("$sae" dash "${saes[0]}" --acts acts --tokenizer "$model/tokenizer.json" --out new.db)
+npy '3, 255' 3060 >narrow.npy
+npy '3, 256' 3072 >zeros.npy
+npy '0, 256' 0 >empty.npy
+{ npy '3, 256' 3068 && printf '\x00\x00\xc0\x7f'; } >nan.npy
+{ npy '256,' 1020 && printf '\x00\x00\x80\x7f'; } >infinite.npy
+npy '255,' 1020 >short.npy
+works "${files[@]}" --unembed zeros.npy # a latent without any effect
+rm -f new.db
+rejects 1 'narrow.npy is \[3, 255\].* 256 dimensions' "${files[@]}" --unembed narrow.npy
+rejects 1 'empty.npy is empty' "${files[@]}" --unembed empty.npy
+rejects 1 'short.npy has 1 dimension' "${files[@]}" --unembed short.npy
+rejects 1 'nan.npy holds NaN at row 2 .*dimension 255' "${files[@]}" --unembed nan.npy
+rejects 1 'nowhere.npy' "${files[@]}" --unembed nowhere.npy
+rejects 1 'nowhere.safetensors' "${files[@]}" --unembed zeros.npy --final-norm nowhere.safetensors
+rejects 1 'gain in short.npy has 255 values' "${files[@]}" --unembed zeros.npy --final-norm short.npy
+rejects 1 'infinite.npy holds an infinite value' "${files[@]}" --unembed zeros.npy --final-norm infinite.npy
+rejects 1 'several 2-dimensional arrays' "${files[@]}" --unembed "${saes[0]}/sae_weights.safetensors"
+one='{"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} '
+{ printf '\x37\0\0\0\0\0\0\0%s' "$one" && head -c 8 /dev/zero; } >one.safetensors
+rejects 1 'no 2-dimensional array' "${files[@]}" --unembed one.safetensors
+rejects 1 'zeros.npy has 2 dimensions instead of 1' "${files[@]}" --unembed zeros.npy --final-norm zeros.npy
+rejects 1 'text.txt' "${files[@]}" --unembed text.txt
+rejects 2 '--final-norm needs --unembed' "${files[@]}" --final-norm "$weights"
+rejects 2 '--rms-norm says how' "${files[@]}" --rms-norm
+rejects 2 '--unembed is for activations without --model' "$sae" dash "${saes[0]}" --acts acts --model "$model" \
+    --unembed "$weights" --out new.db
+works "$sae" harvest --model "$model" --layer 4 --site z --text text.txt --max-tokens 1k --out inner
+rejects 1 'do not lie in the residual stream' "$sae" dash "${saes[0]}" --acts inner --unembed "$weights" --out new.db
+
 # ---- results of other commands --------------------------------------------------------------------------------
 works "$sae" compare "${saes[@]}" --acts acts --out comparison
 works "$sae" stitch "${saes[@]}" --acts acts --out stitching
@@ -88,6 +134,37 @@ rejects 2 'exclude each other' "$sae" dash "${saes[0]}" --acts acts --text text.
 rejects 1 'no token ids' "$sae" dash "${saes[0]}" --acts "$root/tests/golden/io_f4.npy" --out new.db
 rejects 1 'is for activations of 256 dimensions' "$sae" dash "${saes[0]}" --acts "$root/tests/golden/io_acts" --out new.db
 rejects 2 'no directory|not there|cannot' "$sae" dash "${saes[0]}" --acts acts --out none/new.db
+# stopped at any moment, in threads of the language model too: one line, and nothing is left
+full=("$sae" dash "${saes[@]}" --model "$model" --text text.txt --out new.db)
+stopped=0
+start=$EPOCHREALTIME
+works "${full[@]}"
+rm -f new.db
+took=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
+for try in $(seq 10); do
+    : >err.txt
+    env --default-signal=INT "${full[@]}" >out.txt 2>err.txt &
+    pid=$!
+    for _ in $(seq 200); do
+        [ -s err.txt ] && break # a line of how it computes: signals are caught by now
+        sleep 0.01
+    done
+    sleep "$(awk -v took="$took" -v try="$try" 'BEGIN { print took * (try - 1) / 15 }')"
+    kill -INT $pid 2>/dev/null
+    wait $pid
+    status=$?
+    if [ -e new.db ]; then # it was faster
+        equals "exit status of a finished run" $status 0
+        rm -f new.db
+        continue
+    fi
+    stopped=$((stopped + 1))
+    equals "exit status when stopped" $status 1
+    equals "what is said when stopped" "$(grep -c '^sae: stopped' err.txt) of $(grep -c '^sae: ' err.txt)" "1 of 1"
+    equals "stdout when stopped" "$(cat out.txt)" ""
+done
+checks=$((checks + 1))
+[ $stopped -ge 5 ] || fail "only $stopped of 10 runs were stopped"
 checks=$((checks + 1))
 ls | grep -q '\.tmp-' && fail "a temporary file is left"
 absent new.db none

@@ -17,10 +17,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 
 warnings.filterwarnings("ignore")
 from common import Report  # noqa: E402
-from safetensors.numpy import load_file  # noqa: E402
+from safetensors.numpy import load_file, save_file  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 from transformers import GPT2LMHeadModel  # noqa: E402
 
@@ -215,9 +216,9 @@ def check_links(r, db, s, i, saes, other):
     return bool(good)
 
 
-def check_effects(r, db, s, i, sae, unembed, gain):
+def check_effects(r, db, s, i, sae, unembed, gain, centre=True):
     w = sae.W_dec[i]
-    effect = ((w - w.mean()) * gain) @ unembed.T
+    effect = ((w - w.mean() if centre else w) * gain) @ unembed.T
     effect -= effect.mean()
     row = db.execute("SELECT boosted_tokens, boosted_values, suppressed_tokens, suppressed_values, logit_std, logit_lo, logit_hi, "
                      "logit_hist FROM detail WHERE sae=? AND latent=?", (s, i)).fetchone()
@@ -228,6 +229,40 @@ def check_effects(r, db, s, i, sae, unembed, gain):
     good &= np.allclose(row[4:7], [effect.std(), effect.min(), effect.max()], atol=1e-5)
     want = np.histogram(effect, 50, (row[5], row[6]))[0]
     return bool(good and hist.sum() == len(effect) and np.abs(hist.astype(int) - want).sum() <= 20)
+
+
+def check_files(r, build, tmp, folders, saes, picked, unembed, gain):
+    """The same effects when W_U and the gain come from files, however they lie there; then in float16, of other norms, without a gain."""
+    d = unembed.shape[1]
+    np.save(tmp / "rows.npy", unembed.astype("<f4"))
+    np.save(tmp / "columns.npy", np.ascontiguousarray(unembed.T, "<f4"))
+    np.save(tmp / "gain.npy", gain.astype("<f4"))
+    save_file({"W_U": np.ascontiguousarray(unembed.T, "<f4"), "W_E": unembed.astype("<f4"), "gain": gain, "b_U": gain + 1},
+              tmp / "named.safetensors")
+    save_file({"only": unembed.astype("<f2")}, tmp / "half.safetensors")
+    np.savez(tmp / "rows.npz", rows=unembed.astype("<f4"))
+    torch.save({"W_U": torch.tensor(unembed.T.astype("<f4"))}, tmp / "transposed.pt")
+    half = unembed.astype("<f2").astype(np.float64)
+    one = np.ones(d)
+    cases = (
+        ("[vocab, d] .npy", ["rows.npy", "--final-norm", tmp / "gain.npy"], (unembed, gain, True)),
+        ("[d, vocab] .npy", ["columns.npy", "--final-norm", tmp / "gain.npy"], (unembed, gain, True)),
+        ("names in safetensors", ["named.safetensors", "--final-norm", tmp / "named.safetensors"], (unembed, gain, True)),
+        ("float16, RMS norm", ["half.safetensors", "--final-norm", tmp / "gain.npy", "--rms-norm"], (half, gain, False)),
+        ("no gain, .npz", ["rows.npz"], (unembed, one, True)),
+        ("RMS norm without gain, torch.save", ["transposed.pt", "--rms-norm"], (unembed, one, False)),
+    )
+    columns = "boosted_tokens, boosted_values, suppressed_tokens, suppressed_values, logit_std, logit_lo, logit_hi, logit_hist"
+    every = f"SELECT {columns} FROM detail ORDER BY sae, latent"
+    model = sqlite3.connect(f"file:{tmp / 'saes.db'}?mode=ro", uri=True).execute(every).fetchall()
+    for n, (name, words, (rows, gains, centre)) in enumerate(cases):
+        run(build / "sae", "dash", *folders, "--acts", tmp / "acts", "--tokenizer", MODEL / "tokenizer.json", "--out",
+            tmp / f"files{n}.db", "--unembed", tmp / words[0], *words[1:])
+        db = sqlite3.connect(f"file:{tmp / f'files{n}.db'}?mode=ro", uri=True)
+        good = [check_effects(r, db, s, int(i), sae, rows, gains, centre) for s, sae in enumerate(saes) for i in picked[s]]
+        r.line(f"effects by files, {name}", all(good), f"{sum(good)} of {len(good)} latents")
+        same = db.execute(every).fetchall() == model
+        r.line(f"effects by files, {name}: {'the' if n < 3 else 'not the'} bits of --model", same == (n < 3))
 
 
 def run(*words):
@@ -258,6 +293,7 @@ def main():
         gain = lm.transformer.ln_f.weight.detach().double().numpy()
         db = sqlite3.connect(f"file:{tmp / 'saes.db'}?mode=ro", uri=True)
 
+        checked = []
         for s, sae in enumerate(saes):
             name, l0, fvu, mse = db.execute("SELECT name, l0, fvu, mse FROM sae WHERE id=?", (s,)).fetchone()
             b_dec = load_file(folders[s] / "sae_weights.safetensors")["b_dec"].astype(np.float64)
@@ -267,6 +303,7 @@ def main():
             r.close(f"{name}: FVU", fvu, (e**2).sum() / ((x - x.mean(0)) ** 2).sum(), 1e-4)
             certain = sae.certain()
             picked = rng.choice(certain, LATENTS // 2, replace=False)
+            checked.append(picked)
             for what, check in (
                 ("counts, moments, quantiles, histograms", lambda i: check_stats(r, db, s, i, sae.f[:, i])),
                 ("texts and activations on them", lambda i: check_examples(r, db, s, i, sae.f[:, i], texts)),
@@ -278,6 +315,7 @@ def main():
                 good = [check(int(i)) for i in picked]
                 r.line(f"{name}: {what}", all(good), f"{sum(good)} of {len(good)} latents")
 
+        check_files(r, build, tmp, folders, saes, checked, unembed, gain)
         tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
         bytes_of = dict(db.execute("SELECT id, bytes FROM token"))
         first, ids = db.execute("SELECT first, tokens FROM context ORDER BY first LIMIT 1").fetchone()
