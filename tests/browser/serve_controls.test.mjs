@@ -171,7 +171,7 @@ async function checkLatent(t, site) {
     await page.locator('.texts .passage').first().focus();
     await page.keyboard.press('ArrowRight');
     const first = await page.locator('#live').textContent();
-    assert(await page.locator('.hint').isVisible(), 'no hint');
+    await page.locator('.hint').waitFor({ timeout: 5000 });
     await page.keyboard.press('ArrowRight');
     assert(first !== '' && (await page.locator('#live').textContent()) !== first, 'the next token is not read out');
     await page.keyboard.press('End');
@@ -180,7 +180,7 @@ async function checkLatent(t, site) {
     await page.keyboard.press('Escape');
     equal(await page.locator('.hint').count(), 0, 'hints after Escape');
     await page.locator('.texts .t').nth(2).hover();
-    assert(await page.locator('.hint').isVisible(), 'no hint under the pointer');
+    await page.locator('.hint').waitFor({ timeout: 5000 });
   });
   await t.check('latent: r, g, / and the search', async () => {
     await press(page, 'r');

@@ -109,7 +109,7 @@ export async function nearestPage([a, b, i], query) {
           h("p", { class: "eyebrow" }, b),
           h("h2", {}, h("a", { href: pairPath(a, b, i, item.link.latent) }, `Latent ${item.link.latent}`), " ", h("span", { class: "tag" }, `cosine ${fixed(item.link.cosine, 3)}`)),
           h("p", { class: "small muted" }, `Pearson ${fixed(item.link.pearson, 3)}, together on ${plural(item.link.both, "token")}; fires on ${share(others[n].n_active, db.tokens)}.`),
-          others[n].logits ? h("ul", { class: "links" }, h("li", {}, h("span", { class: "small" }, "boosts"), others[n].logits.boosted.slice(0, 4).map((e) => h("span", { class: "tok boost" }, e.text)))) : null)))),
+          others[n].logits ? h("ul", { class: "links" }, h("li", { class: "several" }, h("span", { class: "small" }, "boosts"), others[n].logits.boosted.slice(0, 4).map((e) => h("span", { class: "tok boost" }, e.text)))) : null)))),
       h("div", { class: "head" }, h("h2", {}, `The strongest texts of ${i}`), nearest.examples.length ? tools.tools : null),
       h("p", { class: "muted small" }, `Upper line: ${i} of ${a}; below it ${nearest.items.map((item) => item.link.latent).join(", ")} of ${b}.`),
       h("ol", { class: "texts" }, nearest.examples.map((e, n) => sharedRow(e, nearest.items.map((item) => item.others?.[n] ?? null), [latent.max, ...others.map((o) => o.max)], view))),
