@@ -249,7 +249,8 @@ static void options(void **state)
         sae_option_get(&table[i], &config, text, sizeof text);
         assert_ok(sae_option_set(&table[i], &again, text, &err));
     }
-    assert_memory_equal(&config, &again, sizeof config);
+    /* all but the padding after the last member, which a compiler need not copy */
+    assert_memory_equal(&config, &again, offsetof(sae_meta_config, force) + sizeof config.force);
     assert_int_equal(sae_option_set(sae_option_find(table, count, "width"), &config, "0", &err), SAE_E_ARG);
     assert_int_equal(sae_option_set(sae_option_find(table, count, "k"), &config, "0", &err), SAE_E_ARG);
 }
