@@ -1,8 +1,8 @@
 #include "analysis/comparison.h"
 
 #include "analysis/compare_decoders.h"
-#include "analysis/novel_mean.h"
 #include "analysis/encoded.h"
+#include "analysis/novel_mean.h"
 #include "base/alloc.h"
 #include "base/error.h"
 

@@ -31,9 +31,9 @@ typedef struct sae_reader {
 
 typedef struct sae_encoded {
     size_t n_models;
-    int64_t d, capacity;  /* rows that fit */
-    float *x, *x_hat;     /* [capacity, d]; x is filled by the caller */
-    sae_reader *readers;  /* [n_models] */
+    int64_t d, capacity;     /* rows that fit */
+    float *x, *x_hat;        /* [capacity, d]; x is filled by the caller */
+    sae_reader *readers;     /* [n_models] */
     sae_encoded_view *views; /* [n_models] of the rows encoded last */
 } sae_encoded;
 
