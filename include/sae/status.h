@@ -7,7 +7,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define SAE_API                   __attribute__((visibility("default")))
+#define SAE_API                 __attribute__((visibility("default")))
 #define SAE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define SAE_API
