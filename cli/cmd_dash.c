@@ -116,22 +116,22 @@ static void close_all(opened *o)
 static sae_status check(const settings *s, sae_error *err)
 {
     bool text = s->text.files || s->text.tokens_file;
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the database to write, such as saes.db");
+    if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the database to write, such as saes.db");
     if (s->acts && text)
-        return cli_fail(err, SAE_E_ARG, "--acts and --text exclude each other: the rows are read or made");
+        return sae_fail(err, SAE_E_ARG, "--acts and --text exclude each other: the rows are read or made");
     if (!s->acts && !text)
-        return cli_fail(err, SAE_E_ARG, "--text is missing: the files to look through (or --acts ACTS)");
+        return sae_fail(err, SAE_E_ARG, "--text is missing: the files to look through (or --acts ACTS)");
     if (s->model && s->tokenizer)
-        return cli_fail(err, SAE_E_ARG, "--tokenizer is for activations without --model, which has its own");
+        return sae_fail(err, SAE_E_ARG, "--tokenizer is for activations without --model, which has its own");
     if (s->model && s->unembed)
-        return cli_fail(err, SAE_E_ARG, "--unembed is for activations without --model, which has its own");
+        return sae_fail(err, SAE_E_ARG, "--unembed is for activations without --model, which has its own");
     if (s->final_norm && !s->unembed)
-        return cli_fail(err, SAE_E_ARG, "--final-norm needs --unembed FILE, into which the gain is folded");
+        return sae_fail(err, SAE_E_ARG, "--final-norm needs --unembed FILE, into which the gain is folded");
     if (s->rms_norm && !s->unembed)
-        return cli_fail(err, SAE_E_ARG, "--rms-norm says how to use --unembed FILE, which is missing");
+        return sae_fail(err, SAE_E_ARG, "--rms-norm says how to use --unembed FILE, which is missing");
     sae_status status = text ? cli_lm_check(s->model, &s->text, err) : SAE_OK;
     if (status == SAE_OK && !s->dash.force) {
-        if (cli_exists(s->out)) return cli_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
+        if (cli_exists(s->out)) return sae_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
     }
     return status == SAE_OK ? cli_check_file("out", s->out, err) : status;
 }
@@ -149,11 +149,11 @@ static sae_status find_place(const settings *s, const opened *o, sae_hook *hook,
         if (info->knows_bos) *bos = info->acts.prepend_bos;
         if (s->hook || !*own) continue;
         if (name && strcmp(name, own) != 0)
-            return cli_fail(err, SAE_E_ARG, "%s belongs to %s and others to %s; one database is of one hook",
+            return sae_fail(err, SAE_E_ARG, "%s belongs to %s and others to %s; one database is of one hook",
                             sae_model_path(o->models[i]), own, name);
         name = own;
     }
-    if (!name) return cli_fail(err, SAE_E_ARG, "the SAEs do not say which hook they belong to; --hook NAME does");
+    if (!name) return sae_fail(err, SAE_E_ARG, "the SAEs do not say which hook they belong to; --hook NAME does");
     return sae_hook_parse(hook, o->lm.lm, name, err);
 }
 
