@@ -305,7 +305,12 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_show_settings(app, &cli_train, s->acts ? 2 : cli_train.n_groups, s);
     CLI_TRY(open_source(s, &rows, &lm, app, err));
     CLI_TRY(sae_train(&s->train, rows.source, s->out, &m.result, &app->env, err));
-    CLI_TRY(measure(&m, rows.source, &app->env, err));
+    status = measure(&m, rows.source, &app->env, err);
+    if (status == SAE_E_INTERRUPTED)
+        CLI_TRY(cli_fail(err, status,
+                         "stopped while measuring; %s is saved, and the same command with --resume measures it",
+                         s->out));
+    if (status != SAE_OK) goto done;
     if (app->common.json)
         print_json(s, &m, app->out);
     else
@@ -368,7 +373,8 @@ const cli_command cli_train = {
         "as "
         "if trained alone.\n\n"
         "A saved SAE is a directory that SAELens 6 loads. Ctrl-C or SIGTERM saves a checkpoint; the same command "
-        "with --resume goes on, and ends with the same bits as a run that was never stopped.\n\n"
+        "with --resume goes on, and ends with the same bits as a run that was never stopped; of a finished run it "
+        "measures and prints the result again.\n\n"
         "A recipe is a JSON file {\"source\", \"options\", \"source_values\", \"cites\", \"differs\"}: the options are "
         "set before those of the command line, by their names without dashes; the rest says where they come from.",
     .groups = groups,
