@@ -236,11 +236,11 @@ static void print_tables(const settings *s, const made *m, FILE *out)
 
 static sae_status check(const settings *s, sae_error *err)
 {
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for what is trained");
+    if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the directory for what is trained");
     if (s->acts && s->place.model)
-        return cli_fail(err, SAE_E_ARG, "--acts and --model exclude each other: activations are read or made");
+        return sae_fail(err, SAE_E_ARG, "--acts and --model exclude each other: activations are read or made");
     if (!s->acts && !s->place.model)
-        return cli_fail(err, SAE_E_ARG, "--acts is missing: activations to train on (or --model, --layer and --text)");
+        return sae_fail(err, SAE_E_ARG, "--acts is missing: activations to train on (or --model, --layer and --text)");
     return s->acts ? SAE_OK : cli_lm_check(s->place.model, &s->text, err);
 }
 
@@ -258,7 +258,7 @@ static sae_status open_source(const settings *s, cli_rows *rows, cli_lm *lm, cli
     cli_say_screen(app);
     CLI_TRY(cli_place_hooks(&s->place, lm->lm, &hooks, &n_hooks, err));
     if (n_hooks != 1)
-        CLI_TRY(cli_fail(err, SAE_E_ARG, "training takes one hook, not %zu: run it once for each layer", n_hooks));
+        CLI_TRY(sae_fail(err, SAE_E_ARG, "training takes one hook, not %zu: run it once for each layer", n_hooks));
     CLI_TRY(sae_source_open_lm(&rows->source, lm->lm, lm->contexts, hooks[0], s->place.center_residual,
                                s->text.prepend_bos, &rows->config, &app->env, err));
 done:
