@@ -307,7 +307,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(sae_train(&s->train, rows.source, s->out, &m.result, &app->env, err));
     status = measure(&m, rows.source, &app->env, err);
     if (status == SAE_E_INTERRUPTED)
-        CLI_TRY(cli_fail(err, status,
+        CLI_TRY(sae_fail(err, status,
                          "stopped while measuring; %s is saved, and the same command with --resume measures it",
                          s->out));
     if (status != SAE_OK) goto done;
