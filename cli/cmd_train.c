@@ -229,7 +229,11 @@ static void print_tables(const settings *s, const made *m, FILE *out)
     cli_format_count(tokens, sizeof tokens, r->tokens);
     cli_format_count(steps, sizeof steps, r->steps);
     cli_format_number(speed, sizeof speed, r->seconds, 3);
-    fprintf(out, "Trained on %s tokens in %s steps, %s seconds: %s\n\n", tokens, steps, speed, s->out);
+    fprintf(out, "Trained on %s tokens in %s steps, ", tokens, steps);
+    if (r->resumed_from == r->steps)
+        fprintf(out, "all of them before: %s\n\n", s->out);
+    else
+        fprintf(out, "%s seconds: %s\n\n", speed, s->out);
     print_saes(m, out);
     print_thetas(r, out);
 }

@@ -210,7 +210,7 @@ static sae_status write_run(const sae_run *run, int64_t step, const int64_t *log
     json_t *object =
         json_pack("{s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o*}", "format", FORMAT, "step", (json_int_t)step, "steps",
                   (json_int_t)run->steps, "finished", result != NULL, "data", data_json(run), "options",
-                  options_json(run), "metrics_bytes", sizes, "result", result ? sae_run_result_json(result) : NULL);
+                  options_json(run), "metrics_bytes", sizes, "made", result ? sae_run_made_json(result) : NULL);
     sae_status status = path && object ? sae_json_write(path, object, err) : sae_fail_memory(err, "run.json", 4096);
     json_decref(object);
     sae_free(path);
@@ -306,7 +306,7 @@ sae_status sae_run_load(sae_run *run, sae_train_result *result, bool *finished, 
     SAE_TRY(compare_entries(run, "the data's", json_object_get(then, "data"), now, err));
     *finished = json_is_true(json_object_get(then, "finished"));
     if (*finished) {
-        SAE_TRY(sae_run_result_read(run, json_object_get(then, "result"), result, err));
+        SAE_TRY(sae_run_made_read(run, json_object_get(then, "made"), result, err));
         run->trainer->step = step;
         remove_state_dirs(run); /* made anew by this run */
         goto done;

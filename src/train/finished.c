@@ -28,7 +28,7 @@ static void numbers_of(sae_train_sae *sae, double *numbers[8])
 static const char *const number_names[8] = {"theta",    "lambda",        "calibrated", "running",
                                             "theta_l0", "l0_calibrated", "l0_running", "l0_theta_l0"};
 
-json_t *sae_run_result_json(const sae_train_result *result)
+json_t *sae_run_made_json(const sae_train_result *result)
 {
     json_t *saes = json_array();
     for (size_t i = 0; i < result->n_saes; i++) {
@@ -39,23 +39,20 @@ json_t *sae_run_result_json(const sae_train_result *result)
         for (int k = 0; k < 8; k++) json_object_set_new(object, number_names[k], number_json(*numbers[k]));
         json_array_append_new(saes, object);
     }
-    return json_pack("{s:f, s:f, s:o}", "seconds", result->seconds, "reading_seconds", result->reading, "saes", saes);
+    return saes;
 }
 
-sae_status sae_run_result_read(const sae_run *run, const json_t *json, sae_train_result *result, sae_error *err)
+sae_status sae_run_made_read(const sae_run *run, const json_t *json, sae_train_result *result, sae_error *err)
 {
-    const json_t *saes = json_object_get(json, "saes");
-    if (json_array_size(saes) != result->n_saes)
+    if (json_array_size(json) != result->n_saes)
         return sae_fail(err, SAE_E_FORMAT,
                         "%s/run.json: the run is finished, but its result is not there; use --force to start anew",
                         run->out);
-    result->seconds = json_number_value(json_object_get(json, "seconds"));
-    result->reading = json_number_value(json_object_get(json, "reading_seconds"));
     for (size_t i = 0; i < result->n_saes; i++) {
         double *numbers[8];
         numbers_of(&result->saes[i], numbers);
         for (int k = 0; k < 8; k++) {
-            const json_t *value = json_object_get(json_array_get(saes, i), number_names[k]);
+            const json_t *value = json_object_get(json_array_get(json, i), number_names[k]);
             if (!json_is_number(value) && !json_is_null(value))
                 return sae_fail(err, SAE_E_FORMAT, "%s/run.json: %s of SAE %zu is no number", run->out, number_names[k],
                                 i);

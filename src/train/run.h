@@ -45,8 +45,8 @@ sae_status sae_run_finish(sae_run *run, const sae_train_result *result, sae_erro
 
 /* The part of a result that options do not tell, as run.json keeps it (NULL without memory), and back, into a result
  * with room for the run's SAEs. */
-json_t *sae_run_result_json(const sae_train_result *result);
-sae_status sae_run_result_read(const sae_run *run, const json_t *json, sae_train_result *result, sae_error *err);
+json_t *sae_run_made_json(const sae_train_result *result);
+sae_status sae_run_made_read(const sae_run *run, const json_t *json, sae_train_result *result, sae_error *err);
 
 /* ---- metrics.jsonl ------------------------------------------------------------------------------------- */
 

@@ -88,7 +88,7 @@ rejects 1 'file' "${train[@]}" --width 64 --k 4 --out file
 rejects 1 '/proc/nosuch' "${train[@]}" --width 64 --k 4 --out /proc/nosuch/sae
 
 # Ctrl-C (and SIGTERM) save a checkpoint; --resume ends with the bits of a run that was never stopped
-long=("$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 60k --log-every 5)
+long=("$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 240k --log-every 5)
 works "${long[@]}" --out whole
 for signal in INT TERM; do
     checks=$((checks + 3))
