@@ -64,8 +64,8 @@ static sae_status unknown(const char *who, const sae_option_group *groups, size_
             }
         }
     }
-    if (closest) return cli_fail(err, SAE_E_ARG, "%s has no option --%s; did you mean --%s?", who, name, closest);
-    return cli_fail(err, SAE_E_ARG, "%s has no option --%s; see sae %s --help", who, name, who);
+    if (closest) return sae_fail(err, SAE_E_ARG, "%s has no option --%s; did you mean --%s?", who, name, closest);
+    return sae_fail(err, SAE_E_ARG, "%s has no option --%s; see sae %s --help", who, name, who);
 }
 
 /* The list of a FILES option, the one that it already has when the option is given twice; NULL when out of memory. */
@@ -102,12 +102,12 @@ static sae_status read_option(cli_args *args, const char *who, const sae_option_
     const sae_option *option = length <= LONGEST_NAME ? find(groups, n_groups, name, &config) : NULL;
     if (!option) return unknown(who, groups, n_groups, name, err);
     if (option->type == SAE_OPT_BOOL) {
-        if (value) return cli_fail(err, SAE_E_ARG, "--%s takes no value", name);
+        if (value) return sae_fail(err, SAE_E_ARG, "--%s takes no value", name);
         return sae_option_set(option, config, "", err);
     }
     if (!value) {
         if (*at + 1 >= argc || is_option(argv[*at + 1]))
-            return cli_fail(err, SAE_E_ARG, "--%s needs a value: %s", name, option->metavar ? option->metavar : "");
+            return sae_fail(err, SAE_E_ARG, "--%s needs a value: %s", name, option->metavar ? option->metavar : "");
         value = argv[++*at];
         text = NULL; /* more words of a FILES option may follow */
     }
@@ -139,7 +139,7 @@ sae_status cli_args_parse(cli_args *out, const char *who, const sae_option_group
         } else if (options && is_option(word)) {
             CLI_TRY(read_option(&args, who, groups, n_groups, argc, argv, &i, err));
         } else if (options && word[0] == '-' && word[1] && word[1] != '-') {
-            status = cli_fail(err, SAE_E_ARG, "%s has no option %s; see sae %s --help", who, word, who);
+            status = sae_fail(err, SAE_E_ARG, "%s has no option %s; see sae %s --help", who, word, who);
             goto done;
         } else {
             args.words[args.n_words++] = word;

@@ -72,8 +72,6 @@ const cli_command *cli_find_command(const char *name);
 /* The options of every command (cli_common). */
 const sae_option *cli_common_options(size_t *count);
 
-/* Fills err with a formatted sentence and returns status, as functions of the library do. */
-sae_status cli_fail(sae_error *err, sae_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Out of memory. */
 sae_status cli_fail_memory(sae_error *err);
 

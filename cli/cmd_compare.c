@@ -200,7 +200,7 @@ static sae_status check_twice(const results *r, sae_error *err)
             free(a);
             free(b);
             if (same)
-                return cli_fail(err, SAE_E_ARG, "%s is given twice, as SAE %zu and %zu of %zu", r->words[i], j + 1,
+                return sae_fail(err, SAE_E_ARG, "%s is given twice, as SAE %zu and %zu of %zu", r->words[i], j + 1,
                                 i + 1, r->n);
         }
     return SAE_OK;

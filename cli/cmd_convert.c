@@ -96,7 +96,7 @@ static sae_status load_measured(cli_app *app, sae_model **out, const char *in, c
     CLI_TRY(sae_model_load_theta(&open_model, in, 0, err));
     int64_t k = sae_model_get_info(open_model)->k;
     if (k == 0)
-        CLI_TRY(cli_fail(err, SAE_E_UNSUPPORTED, "%s does not say how many latents are active (k); use --theta", in));
+        CLI_TRY(sae_fail(err, SAE_E_UNSUPPORTED, "%s does not say how many latents are active (k); use --theta", in));
     CLI_TRY(cli_theta_for_l0(app, open_model, acts, k, &theta, err));
     status = sae_model_load_theta(out, in, theta, err);
 done:
@@ -112,8 +112,8 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_model *model = NULL;
     sae_status status = SAE_OK;
     if (cli_exists(out) && !s->force)
-        return cli_fail(err, SAE_E_EXISTS, "%s is already there; --force writes to it", out);
-    if (s->acts && !isnan(s->theta)) return cli_fail(err, SAE_E_ARG, "--theta and --acts exclude each other");
+        return sae_fail(err, SAE_E_EXISTS, "%s is already there; --force writes to it", out);
+    if (s->acts && !isnan(s->theta)) return sae_fail(err, SAE_E_ARG, "--theta and --acts exclude each other");
     if (s->acts)
         CLI_TRY(load_measured(app, &model, in, s->acts, err));
     else if (!isnan(s->theta))

@@ -116,22 +116,22 @@ static void close_all(opened *o)
 static sae_status check(const settings *s, sae_error *err)
 {
     bool text = s->text.files || s->text.tokens_file;
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the database to write, such as saes.db");
+    if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the database to write, such as saes.db");
     if (s->acts && text)
-        return cli_fail(err, SAE_E_ARG, "--acts and --text exclude each other: the rows are read or made");
+        return sae_fail(err, SAE_E_ARG, "--acts and --text exclude each other: the rows are read or made");
     if (!s->acts && !text)
-        return cli_fail(err, SAE_E_ARG, "--text is missing: the files to look through (or --acts ACTS)");
+        return sae_fail(err, SAE_E_ARG, "--text is missing: the files to look through (or --acts ACTS)");
     if (s->model && s->tokenizer)
-        return cli_fail(err, SAE_E_ARG, "--tokenizer is for activations without --model, which has its own");
+        return sae_fail(err, SAE_E_ARG, "--tokenizer is for activations without --model, which has its own");
     if (s->model && s->unembed)
-        return cli_fail(err, SAE_E_ARG, "--unembed is for activations without --model, which has its own");
+        return sae_fail(err, SAE_E_ARG, "--unembed is for activations without --model, which has its own");
     if (s->final_norm && !s->unembed)
-        return cli_fail(err, SAE_E_ARG, "--final-norm needs --unembed FILE, into which the gain is folded");
+        return sae_fail(err, SAE_E_ARG, "--final-norm needs --unembed FILE, into which the gain is folded");
     if (s->rms_norm && !s->unembed)
-        return cli_fail(err, SAE_E_ARG, "--rms-norm says how to use --unembed FILE, which is missing");
+        return sae_fail(err, SAE_E_ARG, "--rms-norm says how to use --unembed FILE, which is missing");
     sae_status status = text ? cli_lm_check(s->model, &s->text, err) : SAE_OK;
     if (status == SAE_OK && !s->dash.force) {
-        if (cli_exists(s->out)) return cli_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
+        if (cli_exists(s->out)) return sae_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
     }
     return status == SAE_OK ? cli_check_file("out", s->out, err) : status;
 }
@@ -149,11 +149,11 @@ static sae_status find_place(const settings *s, const opened *o, sae_hook *hook,
         if (info->knows_bos) *bos = info->acts.prepend_bos;
         if (s->hook || !*own) continue;
         if (name && strcmp(name, own) != 0)
-            return cli_fail(err, SAE_E_ARG, "%s belongs to %s and others to %s; one database is of one hook",
+            return sae_fail(err, SAE_E_ARG, "%s belongs to %s and others to %s; one database is of one hook",
                             sae_model_path(o->models[i]), own, name);
         name = own;
     }
-    if (!name) return cli_fail(err, SAE_E_ARG, "the SAEs do not say which hook they belong to; --hook NAME does");
+    if (!name) return sae_fail(err, SAE_E_ARG, "the SAEs do not say which hook they belong to; --hook NAME does");
     return sae_hook_parse(hook, o->lm.lm, name, err);
 }
 
@@ -179,7 +179,7 @@ static sae_status open_acts(settings *s, opened *o, cli_app *app, sae_error *err
     CLI_TRY(cli_rows_open(&o->rows, s->acts, app, err));
     s->dash.max_tokens = s->text.max_tokens;
     if (s->model) {
-        CLI_TRY(sae_lm_open(&o->lm.lm, s->model, &app->env, err));
+        CLI_TRY(cli_lm_open_model(&o->lm.lm, s->model, app, err));
         status = sae_tokenizer_open(&o->lm.tokenizer, s->model, err);
     } else if (s->tokenizer) {
         status = sae_tokenizer_open_decoder(&o->tokenizer, s->tokenizer, err);
@@ -196,9 +196,10 @@ static void print_result(cli_app *app, const sae_store *store, const char *path)
     fprintf(app->out, "Dashboards of ");
     cli_print_tokens(app->out, m->tokens, m->excluded);
     fputs("\n\n", app->out);
-    const char *const headings[] = {"SAE", "latents", "dead", "L0", "FVU"};
+    const char *const headings[] = {"SAE", "latents", "dead", "L0", "FVU", "CE recovered"};
+    bool losses = m->n_saes > 0 && sae_store_get_sae(store, 0)->ce_tokens > 0;
     cli_table table;
-    cli_table_start(&table, headings, CLI_COUNT(headings));
+    cli_table_start(&table, headings, CLI_COUNT(headings) - (losses ? 0 : 1));
     for (size_t i = 0; i < m->n_saes; i++) {
         const sae_store_sae *s = sae_store_get_sae(store, (int64_t)i);
         cli_table_text(&table, s->name);
@@ -206,9 +207,27 @@ static void print_result(cli_app *app, const sae_store *store, const char *path)
         cli_table_count(&table, s->dead);
         cli_table_number(&table, s->l0, 4);
         cli_table_number(&table, s->fvu, 4);
+        if (losses) cli_table_percent(&table, s->ce_recovered);
     }
     cli_table_print(&table, app->out);
     fprintf(app->out, "\nWrote %s\n", path);
+}
+
+static void losses_json(cli_json *json, const sae_store_sae *s)
+{
+    if (s->ce_tokens == 0) {
+        cli_json_null(json, "ce");
+        return;
+    }
+    cli_json_object(json, "ce");
+    cli_json_real(json, "clean", s->ce_clean);
+    cli_json_real(json, "spliced", s->ce_spliced);
+    cli_json_real(json, "zero", s->ce_zero);
+    cli_json_real(json, "mean", s->ce_mean);
+    cli_json_real(json, "recovered", s->ce_recovered);
+    cli_json_real(json, "kl", s->ce_kl);
+    cli_json_int(json, "tokens", s->ce_tokens);
+    cli_json_end(json);
 }
 
 static void print_json(cli_app *app, const sae_store *store, const char *path)
@@ -231,6 +250,7 @@ static void print_json(cli_app *app, const sae_store *store, const char *path)
         cli_json_int(&json, "dead", s->dead);
         cli_json_real(&json, "l0", s->l0);
         cli_json_real(&json, "fvu", s->fvu);
+        losses_json(&json, s);
         cli_json_end(&json);
     }
     cli_json_end(&json);
@@ -258,7 +278,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
                             .source = o.rows.source,
                             .acts = o.rows.acts,
                             .contexts = o.lm.contexts,
-                            .keep_first = app->common.keep_first,
+                            .rows = &o.rows.config,
                             .tokenizer = o.tokenizer ? o.tokenizer : o.lm.tokenizer,
                             .lm = o.lm.lm,
                             .unembed = s.unembed,
@@ -298,7 +318,8 @@ static const cli_note examples[] = {
 static const cli_note json_keys[] = {
     {"out, build", "the database, and the hash of what it holds"},
     {"tokens, excluded, documents", "rows encoded, rows left out, documents of the text"},
-    {"saes", "array of {name, path, n, dead, l0, fvu}; dead: latents that never fired on these tokens"},
+    {"saes", "array of {name, path, n, dead, l0, fvu, ce}; dead: latents that never fired on these tokens; ce: null "
+             "if it was not measured, else {clean, spliced, zero, mean, recovered, kl, tokens} as of sae eval"},
 };
 
 const cli_command cli_dash = {

@@ -118,8 +118,8 @@ static sae_status choose_sae(const settings *s, const sae_store *store, int64_t 
     for (size_t i = 0, used = 0; i < n && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
                                  sae_store_get_sae(store, (int64_t)i)->name);
-    if (s->sae) return cli_fail(err, SAE_E_ARG, "there is no SAE \"%s\"; there are %s", s->sae, names);
-    return cli_fail(err, SAE_E_ARG, "--sae is missing: the database has %s", names);
+    if (s->sae) return sae_fail(err, SAE_E_ARG, "there is no SAE \"%s\"; there are %s", s->sae, names);
+    return sae_fail(err, SAE_E_ARG, "--sae is missing: the database has %s", names);
 }
 
 typedef struct chosen {
@@ -150,7 +150,7 @@ static sae_status add_word(chosen *c, int64_t sae, int64_t n, char *word, sae_er
     last = first;
     if (status == SAE_OK && dash) status = cli_list_int(&last, "latents", dash + 1, 0, n - 1, err);
     if (status == SAE_OK && last < first)
-        return cli_fail(err, SAE_E_ARG, "--latents has %lld-%lld, which ends before it begins", (long long)first,
+        return sae_fail(err, SAE_E_ARG, "--latents has %lld-%lld, which ends before it begins", (long long)first,
                         (long long)last);
     return status == SAE_OK ? add_range(c, sae, first, last, err) : status;
 }
@@ -182,7 +182,7 @@ static sae_status export_delphi(const settings *s, const sae_store *store, int64
     cli_rows rows = {0};
     const char *path = sae_store_get_sae(store, sae)->path;
     if (!s->acts)
-        return cli_fail(err, SAE_E_ARG,
+        return sae_fail(err, SAE_E_ARG,
                         "--acts is missing: delphi's cache has all firings, which the database has not");
     CLI_TRY(sae_model_load(&model, path, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
@@ -221,7 +221,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_store *store = NULL;
     chosen c = {0};
     int64_t sae;
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the page, or the directory of the files");
+    if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the page, or the directory of the files");
     CLI_TRY(sae_store_open(&store, words[0], err));
     CLI_TRY(choose_sae(s, store, &sae, err));
     CLI_TRY(choose_latents(s, store, sae, &c, err));

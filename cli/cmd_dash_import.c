@@ -53,12 +53,12 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     sae_store *store = NULL;
     sae_labels *labels = NULL;
     int64_t count = 0;
-    if (!s->from) return cli_fail(err, SAE_E_ARG, "--from is missing: the explanations or labels to read");
-    if (!s->labels) return cli_fail(err, SAE_E_ARG, "--labels is missing: the database of labels to put them into");
+    if (!s->from) return sae_fail(err, SAE_E_ARG, "--from is missing: the explanations or labels to read");
+    if (!s->labels) return sae_fail(err, SAE_E_ARG, "--labels is missing: the database of labels to put them into");
     CLI_TRY(sae_store_open(&store, words[0], err));
     int64_t sae = s->sae ? sae_store_find_sae(store, s->sae) : sae_store_get_meta(store)->n_saes == 1 ? 0 : -1;
-    if (sae < 0 && s->sae) CLI_TRY(cli_fail(err, SAE_E_ARG, "%s has no SAE \"%s\"", words[0], s->sae));
-    if (sae < 0) CLI_TRY(cli_fail(err, SAE_E_ARG, "--sae is missing: %s has several SAEs", words[0]));
+    if (sae < 0 && s->sae) CLI_TRY(sae_fail(err, SAE_E_ARG, "%s has no SAE \"%s\"", words[0], s->sae));
+    if (sae < 0) CLI_TRY(sae_fail(err, SAE_E_ARG, "--sae is missing: %s has several SAEs", words[0]));
     const sae_store_sae *info = sae_store_get_sae(store, sae);
     CLI_TRY(sae_labels_open(&labels, s->labels, err));
     CLI_TRY(sae_import_labels(labels, info->hash, info->n, (sae_import_format)s->format, s->from,

@@ -38,12 +38,12 @@ static sae_status check_fit(const sae_model *model, const sae_codes_file *file, 
     const sae_model_info *sae = sae_model_get_info(model);
     int64_t n = sae_codes_file_latents(file), d = sae_codes_file_meta(file)->d;
     if (n != sae->n || (d != 0 && d != sae->d))
-        return cli_fail(err, SAE_E_SHAPE,
+        return sae_fail(err, SAE_E_SHAPE,
                         "%s holds codes of %lld latents for activations of width %lld, but %s has %lld latents of "
                         "width %lld",
                         path, (long long)n, (long long)d, sae_model_path(model), (long long)sae->n, (long long)sae->d);
     if (sae->input_norm == SAE_INPUT_TOKEN)
-        return cli_fail(err, SAE_E_UNSUPPORTED,
+        return sae_fail(err, SAE_E_UNSUPPORTED,
                         "%s standardises each token, so its codes can only be decoded where the activations are at "
                         "hand: codes do not hold each token's mean and scale",
                         sae_model_path(model));
@@ -86,7 +86,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     int32_t *ids = calloc(3 * BATCH, sizeof *ids);
     float *x = NULL;
     int64_t shards = 0;
-    if (!s->codes) CLI_TRY(cli_fail(err, SAE_E_ARG, "--codes is missing: the file to decode"));
+    if (!s->codes) CLI_TRY(sae_fail(err, SAE_E_ARG, "--codes is missing: the file to decode"));
     CLI_TRY(cli_output_check(&s->output, err));
     CLI_TRY(sae_model_load(&model, words[0], err));
     CLI_TRY(sae_codes_file_open(&file, s->codes, err));

@@ -103,7 +103,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_rows rows = {0};
     batch b = {0};
     int64_t entries = 0;
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the file for the codes");
+    if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the file for the codes");
     CLI_TRY(cli_rows_configure(&rows, app, err));
     CLI_TRY(sae_model_load(&model, words[0], err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));

@@ -335,13 +335,13 @@ static sae_status run(cli_app *app, const void *settings, const char *const *wor
     const char *path = words[0];
     struct stat info;
     (void)settings;
-    if (stat(path, &info) != 0) return cli_fail(err, SAE_E_IO, "cannot open %s: no such file or directory", path);
+    if (stat(path, &info) != 0) return sae_fail(err, SAE_E_IO, "cannot open %s: no such file or directory", path);
     if (!S_ISDIR(info.st_mode))
         return ends_with(path, ".npy") ? inspect_npy(app, path, err) : inspect_tensors(app, path, err);
     if (holds(path, "acts.json")) return inspect_acts(app, path, err);
     if (sae_model_is_at(path)) return inspect_sae(app, path, err);
     if (holds(path, "config.json")) return inspect_model(app, path, err);
-    return cli_fail(
+    return sae_fail(
         err, SAE_E_FORMAT,
         "%s holds none of acts.json (activations), the files of an SAE (cfg.json, ae.pt, sae.pt, params.npz) and "
         "config.json (a language model)",

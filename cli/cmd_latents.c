@@ -278,7 +278,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     latent *latents = NULL;
     int64_t *ids = NULL;
     size_t n_ids = 0;
-    if (!s->model) return cli_fail(err, SAE_E_ARG, "--model is missing: the language model whose tokenizer reads ids");
+    if (!s->model) return sae_fail(err, SAE_E_ARG, "--model is missing: the language model whose tokenizer reads ids");
     CLI_TRY(cli_rows_configure(&rows, app, err));
     CLI_TRY(sae_model_load(&model, words[0], err));
     int64_t n = sae_model_get_info(model)->n;
@@ -286,7 +286,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     CLI_TRY(sae_tokenizer_open(&tokenizer, s->model, err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
     if (!sae_acts_has_positions(rows.acts))
-        CLI_TRY(cli_fail(err, SAE_E_UNSUPPORTED, "%s has no token ids; contexts are shown of what sae harvest wrote",
+        CLI_TRY(sae_fail(err, SAE_E_UNSUPPORTED, "%s has no token ids; contexts are shown of what sae harvest wrote",
                          s->acts));
     const sae_source_info *info = sae_source_get_info(rows.source);
     CLI_TRY(cli_check_width(model, &info->meta, s->acts, err));

@@ -45,14 +45,14 @@ static void defaults(void *out)
 static sae_status check_input(const settings *s, const char *sae, sae_error *err)
 {
     if (!sae || !cli_same_file(s->out, sae)) return SAE_OK;
-    return cli_fail(err, SAE_E_ARG, "--out is %s, an SAE that is read here; give the meta-SAE a directory of its own",
+    return sae_fail(err, SAE_E_ARG, "--out is %s, an SAE that is read here; give the meta-SAE a directory of its own",
                     sae);
 }
 
 static sae_status check(const settings *s, const char *sae, sae_error *err)
 {
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for the meta-SAE");
-    if (s->meta.width == 0) return cli_fail(err, SAE_E_ARG, "--width is missing: the number of meta-latents");
+    if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the directory for the meta-SAE");
+    if (s->meta.width == 0) return sae_fail(err, SAE_E_ARG, "--width is missing: the number of meta-latents");
     sae_status status = check_input(s, sae, err);
     if (status == SAE_OK) status = check_input(s, s->against, err);
     if (status != SAE_OK) return status;

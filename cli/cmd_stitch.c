@@ -83,14 +83,14 @@ static sae_status read_shares(const settings *s, double **shares, size_t *count,
 {
     if (!s->save) return SAE_OK;
     if (strncmp(s->save, SAVE_PREFIX, strlen(SAVE_PREFIX)) != 0)
-        return cli_fail(err, SAE_E_ARG, "--save is \"%s\"; it takes at=F, with F from 0 to 1 such as at=0.5", s->save);
-    if (!s->out) return cli_fail(err, SAE_E_ARG, "--save needs --out DIR, in which the SAEs are written");
+        return sae_fail(err, SAE_E_ARG, "--save is \"%s\"; it takes at=F, with F from 0 to 1 such as at=0.5", s->save);
+    if (!s->out) return sae_fail(err, SAE_E_ARG, "--save needs --out DIR, in which the SAEs are written");
     return cli_list_floats(shares, count, "save", s->save + strlen(SAVE_PREFIX), 0, 1, err);
 }
 
 static sae_status check_out(const settings *s, sae_error *err)
 {
-    if (!s->acts) return cli_fail(err, SAE_E_ARG, "--acts is missing: the activations that both SAEs read");
+    if (!s->acts) return sae_fail(err, SAE_E_ARG, "--acts is missing: the activations that both SAEs read");
     sae_status status = cli_splice_check(&s->splice, err);
     if (status != SAE_OK || s->force) return status;
     return cli_check_fresh(s->out, "stitch.json", "a stitching", err);

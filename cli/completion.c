@@ -164,6 +164,6 @@ sae_status cli_help_completion(FILE *out, const char *shell, sae_error *err)
     else if (strcmp(shell, "fish") == 0)
         fish(out);
     else
-        return cli_fail(err, SAE_E_ARG, "no completion for the shell \"%s\"; there is bash, zsh and fish", shell);
+        return sae_fail(err, SAE_E_ARG, "no completion for the shell \"%s\"; there is bash, zsh and fish", shell);
     return SAE_OK;
 }

@@ -14,9 +14,9 @@ static sae_status write_file(const char *path, const char *data, size_t size, sa
     char temporary[4200];
     int length = snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof temporary)
-        return cli_fail(err, SAE_E_IO, "cannot write %.200s...: the path is too long", path);
+        return sae_fail(err, SAE_E_IO, "cannot write %.200s...: the path is too long", path);
     FILE *file = fopen(temporary, "wbe");
-    if (!file) return cli_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(errno));
+    if (!file) return sae_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(errno));
     bool written = fwrite(data, 1, size, file) == size && fflush(file) == 0 && fsync(fileno(file)) == 0;
     int code = errno;
     if (fclose(file) != 0 && written) {
@@ -29,7 +29,7 @@ static sae_status write_file(const char *path, const char *data, size_t size, sa
     }
     if (written) return SAE_OK;
     unlink(temporary);
-    return cli_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(code));
+    return sae_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(code));
 }
 
 sae_status cli_draft_open(cli_draft *draft, sae_error *err)
@@ -53,7 +53,7 @@ sae_status cli_check_fresh(const char *dir, const char *marker, const char *what
     if (!dir) return SAE_OK;
     snprintf(path, sizeof path, "%s/%s", dir, marker);
     if (!cli_exists(path)) return SAE_OK;
-    return cli_fail(err, SAE_E_EXISTS, "%s holds %s already; --force replaces it", dir, what);
+    return sae_fail(err, SAE_E_EXISTS, "%s holds %s already; --force replaces it", dir, what);
 }
 
 sae_status cli_make_directory(const char *path, sae_error *err)
@@ -67,13 +67,13 @@ sae_status cli_make_directory(const char *path, sae_error *err)
         if (here && here != '/') continue;
         *p = 0;
         if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-            status = cli_fail(err, SAE_E_IO, "cannot make directory %s: %s", copy, strerror(errno));
+            status = sae_fail(err, SAE_E_IO, "cannot make directory %s: %s", copy, strerror(errno));
         *p = here;
         if (!here) break;
     }
     free(copy);
     if (status == SAE_OK && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
-        status = cli_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
+        status = sae_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
     return status;
 }
 
@@ -84,13 +84,13 @@ sae_status cli_open_result(const char *dir, const char *marker, sae_error *err)
     if (status != SAE_OK) return status;
     snprintf(path, sizeof path, "%s/%s", dir, marker);
     if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
-    return cli_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
+    return sae_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
 }
 
 sae_status cli_remove_stale(const char *path, sae_error *err)
 {
     if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
-    return cli_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
+    return sae_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
 }
 
 bool cli_exists(const char *path)
@@ -110,7 +110,7 @@ sae_status cli_check_file(const char *option, const char *path, sae_error *err)
     struct stat info;
     if (!path) return SAE_OK;
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return cli_fail(err, SAE_E_ARG, "--%s %s is a directory; it takes the name of a file", option, path);
+        return sae_fail(err, SAE_E_ARG, "--%s %s is a directory; it takes the name of a file", option, path);
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
     if (!folder) return cli_fail_memory(err);
@@ -118,5 +118,5 @@ sae_status cli_check_file(const char *option, const char *path, sae_error *err)
     int code = errno;
     free(folder);
     if (writable) return SAE_OK;
-    return cli_fail(err, SAE_E_ARG, "--%s %s cannot be written: its directory: %s", option, path, strerror(code));
+    return sae_fail(err, SAE_E_ARG, "--%s %s cannot be written: its directory: %s", option, path, strerror(code));
 }

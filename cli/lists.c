@@ -20,7 +20,7 @@ sae_status cli_list_split(cli_list *out, const char *name, const char *text, sae
         if (*rest) *rest++ = 0;
         if (*list.words[i]) continue;
         cli_list_free(&list);
-        return cli_fail(err, SAE_E_ARG, "--%s \"%s\" has an empty entry; it takes values separated by commas", name,
+        return sae_fail(err, SAE_E_ARG, "--%s \"%s\" has an empty entry; it takes values separated by commas", name,
                         text);
     }
     *out = list;

@@ -82,20 +82,9 @@ const sae_option *cli_common_options(size_t *count)
     return table;
 }
 
-sae_status cli_fail(sae_error *err, sae_status status, const char *format, ...)
-{
-    va_list args;
-    if (!err) return status;
-    va_start(args, format);
-    err->status = status;
-    vsnprintf(err->message, sizeof err->message, format, args);
-    va_end(args);
-    return status;
-}
-
 sae_status cli_fail_memory(sae_error *err)
 {
-    return cli_fail(err, SAE_E_MEMORY, "out of memory");
+    return sae_fail(err, SAE_E_MEMORY, "out of memory");
 }
 
 static void message(cli_app *app, const char *prefix, const char *format, va_list args)
@@ -143,7 +132,7 @@ sae_status cli_step(cli_app *app, const char *what, const char *unit, int64_t do
     sae_progress report = {.what = what, .unit = unit, .done = (double)done, .total = (double)total, .detail = ""};
     cli_progress_update(&app->progress, &report);
     if (!*app->env.stop) return SAE_OK;
-    return cli_fail(err, SAE_E_INTERRUPTED, "stopped after %lld of %lld %s; %s", (long long)done, (long long)total,
+    return sae_fail(err, SAE_E_INTERRUPTED, "stopped after %lld of %lld %s; %s", (long long)done, (long long)total,
                     unit, consequence);
 }
 
@@ -219,12 +208,12 @@ static sae_status run(const cli_command *command, void *settings, cli_app *app, 
         goto done;
     }
     if (args.n_words < command->min_words) {
-        status = cli_fail(err, SAE_E_ARG, "%s is missing; usage: sae %s %s", command->arguments[args.n_words].name,
+        status = sae_fail(err, SAE_E_ARG, "%s is missing; usage: sae %s %s", command->arguments[args.n_words].name,
                           command->name, command->usage[0]);
         goto done;
     }
     if (command->max_words >= 0 && args.n_words > command->max_words) {
-        status = cli_fail(err, SAE_E_ARG, "\"%s\" is one argument too many; usage: sae %s %s",
+        status = sae_fail(err, SAE_E_ARG, "\"%s\" is one argument too many; usage: sae %s %s",
                           args.words[command->max_words], command->name, command->usage[0]);
         goto done;
     }
@@ -256,7 +245,7 @@ static sae_status run_help(cli_app *app, int argc, char **argv, sae_error *err)
     }
     if (strcmp(argv[0], "--completion") == 0) return cli_help_completion(app->out, argc > 1 ? argv[1] : "", err);
     const cli_command *command = cli_find_command(argv[0]);
-    if (!command) return cli_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", argv[0]);
+    if (!command) return sae_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", argv[0]);
     cli_help_command(app->out, command);
     return SAE_OK;
 }
@@ -266,7 +255,7 @@ static sae_status unknown_command(const char *word, sae_error *err)
     const char *closest = NULL;
     int best = 0;
     if (word[0] == '-')
-        return cli_fail(err, SAE_E_ARG, "%s stands before the command; usage: sae COMMAND [--OPTION VALUE]...", word);
+        return sae_fail(err, SAE_E_ARG, "%s stands before the command; usage: sae COMMAND [--OPTION VALUE]...", word);
     for (size_t i = 0; i < CLI_COUNT(all_commands); i++) {
         int likeness = cli_likeness(word, all_commands[i]->name);
         if (likeness >= 0 && (!closest || likeness < best)) {
@@ -274,8 +263,8 @@ static sae_status unknown_command(const char *word, sae_error *err)
             best = likeness;
         }
     }
-    if (closest) return cli_fail(err, SAE_E_ARG, "there is no command \"%s\"; did you mean \"%s\"?", word, closest);
-    return cli_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", word);
+    if (closest) return sae_fail(err, SAE_E_ARG, "there is no command \"%s\"; did you mean \"%s\"?", word, closest);
+    return sae_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", word);
 }
 
 /* The command that the first words name: "dash-export" is also "dash export". */
@@ -295,7 +284,7 @@ static const cli_command *find_by_words(int argc, char **argv, int *words)
 
 static sae_status dispatch(cli_app *app, int argc, char **argv, sae_error *err)
 {
-    if (argc < 2) return cli_fail(err, SAE_E_ARG, "no command; sae --help lists them");
+    if (argc < 2) return sae_fail(err, SAE_E_ARG, "no command; sae --help lists them");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return run_help(app, 0, NULL, err);
     if (strcmp(argv[1], "help") == 0) return run_help(app, argc - 2, argv + 2, err);
     if (strcmp(argv[1], "--version") == 0) {
@@ -339,7 +328,7 @@ static sae_status deliver(const char *text, size_t size, sae_error *err)
         written = false;
         code = errno;
     }
-    if (!written) return cli_fail(err, SAE_E_IO, "cannot write the result to stdout: %s", strerror(code));
+    if (!written) return sae_fail(err, SAE_E_IO, "cannot write the result to stdout: %s", strerror(code));
     return SAE_OK;
 }
 

@@ -45,5 +45,5 @@ sae_dtype cli_output_dtype(const cli_output *output)
 sae_status cli_output_check(const cli_output *output, sae_error *err)
 {
     if (output->out) return SAE_OK;
-    return cli_fail(err, SAE_E_ARG, "--out is missing: the directory for the activations");
+    return sae_fail(err, SAE_E_ARG, "--out is missing: the directory for the activations");
 }

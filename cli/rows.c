@@ -33,7 +33,7 @@ void cli_say_screen(cli_app *app)
 
 sae_status cli_rows_open(cli_rows *rows, const char *path, cli_app *app, sae_error *err)
 {
-    if (!path) return cli_fail(err, SAE_E_ARG, "--acts is missing: the activations to read");
+    if (!path) return sae_fail(err, SAE_E_ARG, "--acts is missing: the activations to read");
     sae_status status = sae_acts_open(&rows->acts, path, err);
     if (status != SAE_OK) return status;
     cli_say_screen(app);
@@ -59,7 +59,7 @@ sae_status cli_check_width(const sae_model *model, const sae_acts_meta *acts, co
 {
     int64_t d = sae_model_get_info(model)->d;
     if (d == acts->d) return SAE_OK;
-    return cli_fail(err, SAE_E_SHAPE, "%s takes activations of width %lld, but %s has width %lld",
+    return sae_fail(err, SAE_E_SHAPE, "%s takes activations of width %lld, but %s has width %lld",
                     sae_model_path(model), (long long)d, acts_path, (long long)acts->d);
 }
 

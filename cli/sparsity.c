@@ -20,7 +20,7 @@ sae_status cli_sparsity_check(const char *asked, sae_error *err)
     double l0;
     if (!asked || is_word(asked)) return SAE_OK;
     if (cli_list_float(&l0, "sparsity-match", asked, LEAST_L0, MOST_L0, err) == SAE_OK) return SAE_OK;
-    return cli_fail(err, SAE_E_ARG,
+    return sae_fail(err, SAE_E_ARG,
                     "--sparsity-match is \"%s\"; it takes an L0 such as 8, or small or large for that of an SAE",
                     asked);
 }

@@ -44,7 +44,7 @@ const sae_option *cli_splice_options(size_t *count)
 sae_status cli_splice_check(const cli_splice *splice, sae_error *err)
 {
     if (!splice->model == !splice->text) return SAE_OK;
-    return cli_fail(err, SAE_E_ARG, "--model and --text go together: the language model reads the text");
+    return sae_fail(err, SAE_E_ARG, "--model and --text go together: the language model reads the text");
 }
 
 sae_status cli_splice_open(cli_lm *out, const cli_splice *splice, const sae_acts_meta *acts, cli_app *app,
@@ -66,7 +66,7 @@ sae_status cli_splice_find_place(cli_splice_place *out, const sae_lm *lm, const 
     const sae_model_info *info = sae_model_get_info(model);
     const sae_acts_meta *meta = *acts->hook_name ? acts : &info->acts;
     if (!*meta->hook_name)
-        return cli_fail(err, SAE_E_ARG,
+        return sae_fail(err, SAE_E_ARG,
                         "neither the activations nor %s say which hook they belong to, so reconstructions cannot be "
                         "put back into the language model; leave --model out",
                         sae_model_path(model));

@@ -104,15 +104,15 @@ const sae_option *cli_text_only_options(size_t *count)
 
 sae_status cli_lm_check(const char *model, const sae_text_config *text, sae_error *err)
 {
-    if (!model) return cli_fail(err, SAE_E_ARG, "--model is missing: the directory of the language model");
+    if (!model) return sae_fail(err, SAE_E_ARG, "--model is missing: the directory of the language model");
     if (text->files && text->tokens_file)
-        return cli_fail(err, SAE_E_ARG, "--text and --tokens exclude each other: the text is read or given as ids");
+        return sae_fail(err, SAE_E_ARG, "--text and --tokens exclude each other: the text is read or given as ids");
     if (!text->files && !text->tokens_file)
-        return cli_fail(err, SAE_E_ARG, "--text is missing: the files that the language model is to read");
+        return sae_fail(err, SAE_E_ARG, "--text is missing: the files that the language model is to read");
     return SAE_OK;
 }
 
-static sae_status open_model(sae_lm **out, const char *model, cli_app *app, sae_error *err)
+sae_status cli_lm_open_model(sae_lm **out, const char *model, cli_app *app, sae_error *err)
 {
     const sae_precision precision = (sae_precision)app->common.precision;
     sae_lm *lm;
@@ -133,10 +133,10 @@ sae_status cli_lm_open(cli_lm *out, const char *model, const sae_text_config *te
     sae_status status = cli_lm_check(model, text, err);
     cli_lm opened = {0};
     if (status != SAE_OK) return status;
-    CLI_TRY(open_model(&opened.lm, model, app, err));
+    CLI_TRY(cli_lm_open_model(&opened.lm, model, app, err));
     sae_lm_info info = sae_lm_get_info(opened.lm);
     if (text->ctx > info.positions) {
-        status = cli_fail(err, SAE_E_ARG, "--ctx is %lld, but %s has only %lld positions", (long long)text->ctx, model,
+        status = sae_fail(err, SAE_E_ARG, "--ctx is %lld, but %s has only %lld positions", (long long)text->ctx, model,
                           (long long)info.positions);
         goto done;
     }
@@ -176,9 +176,9 @@ sae_status cli_place_hooks(const cli_place *place, const sae_lm *lm, sae_hook **
     cli_list list = {0};
     sae_hook *found = NULL;
     if (place->layer && place->hook)
-        return cli_fail(err, SAE_E_ARG, "--layer and --hook exclude each other: name the place once");
+        return sae_fail(err, SAE_E_ARG, "--layer and --hook exclude each other: name the place once");
     if (!place->layer && !place->hook)
-        return cli_fail(err, SAE_E_ARG, "--layer is missing: the layer whose activations are wanted (or --hook)");
+        return sae_fail(err, SAE_E_ARG, "--layer is missing: the layer whose activations are wanted (or --hook)");
     CLI_TRY(cli_list_split(&list, place->layer ? "layer" : "hook", place->layer ? place->layer : place->hook, err));
     found = calloc(list.count, sizeof *found);
     if (!found) {
@@ -193,7 +193,7 @@ sae_status cli_place_hooks(const cli_place *place, const sae_lm *lm, sae_hook **
         for (size_t j = 0; j < i; j++) {
             if (found[j].layer != found[i].layer || found[j].site != found[i].site) continue;
             status =
-                cli_fail(err, SAE_E_ARG, "--%s names \"%s\" twice", place->layer ? "layer" : "hook", list.words[i]);
+                sae_fail(err, SAE_E_ARG, "--%s names \"%s\" twice", place->layer ? "layer" : "hook", list.words[i]);
             goto done;
         }
     }

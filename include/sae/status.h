@@ -7,9 +7,11 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define SAE_API __attribute__((visibility("default")))
+#define SAE_API                 __attribute__((visibility("default")))
+#define SAE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define SAE_API
+#define SAE_PRINTF(text, first)
 #endif
 
 typedef enum sae_status {
@@ -31,6 +33,11 @@ typedef struct sae_error {
     sae_status status;
     char message[768];
 } sae_error;
+
+/* Fills err with a formatted sentence and returns `status`, as every function of the library does: for programs and
+ * callbacks that report in the same way. `return sae_fail(err, SAE_E_SHAPE, "...", ...);` and
+ * `status = sae_fail(...); goto done;` both read well. */
+SAE_API sae_status sae_fail(sae_error *err, sae_status status, const char *format, ...) SAE_PRINTF(3, 4);
 
 /* A short name such as "wrong argument"; never NULL. */
 SAE_API const char *sae_status_name(sae_status status);

@@ -21,7 +21,7 @@ static void add_latents(sae_active_sums *sums, const sae_codes *codes, int64_t r
     }
 }
 
-static void add_pair(sae_joint_sums *sums, const sae_compare_pair *pair, float *row, const sae_pass_view *views,
+static void add_pair(sae_joint_sums *sums, const sae_compare_pair *pair, float *row, const sae_encoded_view *views,
                      int64_t r)
 {
     const sae_codes *small = views[pair->small].codes, *large = views[pair->large].codes;
@@ -41,7 +41,7 @@ static void add_pair(sae_joint_sums *sums, const sae_compare_pair *pair, float *
 }
 
 /* Row by row in order, so that sums have one fixed order; this is a few additions per code. */
-static void visit(void *ud, int64_t first, int64_t rows, const float *x, const sae_pass_view *views)
+static void visit(void *ud, int64_t first, int64_t rows, const float *x, const sae_encoded_view *views)
 {
     (void)first;
     (void)x;

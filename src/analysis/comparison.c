@@ -1,8 +1,8 @@
 #include "analysis/comparison.h"
 
 #include "analysis/compare_decoders.h"
+#include "analysis/encoded.h"
 #include "analysis/novel_mean.h"
-#include "analysis/pass.h"
 #include "base/alloc.h"
 #include "base/error.h"
 
@@ -68,7 +68,7 @@ static const char *name_of(const sae_model *model, const char *otherwise)
     return *sae_model_path(model) ? sae_model_path(model) : otherwise;
 }
 
-/* Rows that say what they are of are held against each SAE by the pass (sae_pass_warn); others leave the SAEs to be
+/* Rows that say what they are of are held against each SAE by the pass (sae_encoded_warn); others leave the SAEs to be
  * held against each other. */
 static void warn_of_origins(const sae_model *small, const sae_model *large, const sae_source *source,
                             const sae_env *env)
@@ -103,7 +103,7 @@ sae_status sae_comparison_check(const sae_model *small, const sae_model *large, 
                         "be compared; train both with --input-scale token or both without",
                         token ? name_a : name_b, token ? name_b : name_a);
     warn_of_origins(small, large, source, env);
-    return sae_pass_check(large, source, err);
+    return sae_encoded_check(large, source, err);
 }
 
 sae_status sae_comparison_check_config(const sae_model *large, const sae_compare_config *config, sae_error *err)

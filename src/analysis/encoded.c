@@ -8,6 +8,26 @@
 /* Each sum runs in 8 lanes, so that it vectorises in one fixed order. */
 enum { LANES = 8 };
 
+static const char *name_of(const sae_model *model)
+{
+    return *sae_model_path(model) ? sae_model_path(model) : "the SAE";
+}
+
+sae_status sae_encoded_check(const sae_model *model, const sae_source *source, sae_error *err)
+{
+    int64_t d = sae_model_get_info(model)->d, rows_d = sae_source_get_info(source)->d;
+    if (d == rows_d) return SAE_OK;
+    return sae_fail(err, SAE_E_SHAPE, "%s is for activations of %lld dimensions, these have %lld", name_of(model),
+                    (long long)d, (long long)rows_d);
+}
+
+void sae_encoded_warn(const sae_model *model, const sae_source *source, const sae_env *env)
+{
+    char text[1024];
+    sae_model_mismatch(model, &sae_source_get_info(source)->meta, text, sizeof text);
+    if (*text) sae_log(env, SAE_LOG_WARN, "%s: %s", name_of(model), text);
+}
+
 void sae_encoded_clear(sae_encoded *e)
 {
     for (size_t i = 0; e->readers && i < e->n_models; i++) {
@@ -38,8 +58,8 @@ sae_status sae_encoded_new(sae_encoded *e, const sae_model *const *models, size_
     sae_status status = SAE_OK;
     *e = (sae_encoded){.n_models = n_models, .d = sae_source_get_info(source)->d, .capacity = INT64_MAX};
     for (size_t i = 0; i < n_models; i++) {
-        SAE_TRY(sae_pass_check(models[i], source, err));
-        sae_pass_warn(models[i], source, env);
+        SAE_TRY(sae_encoded_check(models[i], source, err));
+        sae_encoded_warn(models[i], source, env);
         int64_t rows = sae_coder_rows(models[i]);
         if (rows < e->capacity) e->capacity = rows;
     }
@@ -52,7 +72,7 @@ sae_status sae_encoded_new(sae_encoded *e, const sae_model *const *models, size_
         SAE_TRY(sae_fail_memory(err, "blocks of rows", 2 * values * sizeof *e->x));
     for (size_t i = 0; i < n_models; i++) {
         SAE_TRY(reader_make(&e->readers[i], models[i], e->capacity, env, err));
-        e->views[i] = (sae_pass_view){e->readers[i].codes, e->readers[i].sums};
+        e->views[i] = (sae_encoded_view){e->readers[i].codes, e->readers[i].sums};
     }
 done:
     return status;

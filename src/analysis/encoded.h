@@ -16,10 +16,10 @@ typedef struct sae_row_sums {
 sae_row_sums sae_row_sums_of(const float *x, const float *x_hat, int64_t d);
 
 /* What one SAE made of a block. */
-typedef struct sae_pass_view {
+typedef struct sae_encoded_view {
     const sae_codes *codes;
     const sae_row_sums *sums; /* [rows] */
-} sae_pass_view;
+} sae_encoded_view;
 
 /* With one SAE: what encodes, and where it goes. */
 typedef struct sae_reader {
@@ -31,11 +31,16 @@ typedef struct sae_reader {
 
 typedef struct sae_encoded {
     size_t n_models;
-    int64_t d, capacity;  /* rows that fit */
-    float *x, *x_hat;     /* [capacity, d]; x is filled by the caller */
-    sae_reader *readers;  /* [n_models] */
-    sae_pass_view *views; /* [n_models] of the rows encoded last */
+    int64_t d, capacity;     /* rows that fit */
+    float *x, *x_hat;        /* [capacity, d]; x is filled by the caller */
+    sae_reader *readers;     /* [n_models] */
+    sae_encoded_view *views; /* [n_models] of the rows encoded last */
 } sae_encoded;
+
+/* SAE_E_SHAPE when the SAE is of another d than the rows. */
+sae_status sae_encoded_check(const sae_model *model, const sae_source *source, sae_error *err);
+/* A warning in the log when the rows are of another origin than the SAE's (sae_model_mismatch). */
+void sae_encoded_warn(const sae_model *model, const sae_source *source, const sae_env *env);
 
 /* For SAEs of the rows' d (else SAE_E_SHAPE). Rows of another origin than an SAE's are a warning in the log. *e may be
  * cleared whatever the result. */

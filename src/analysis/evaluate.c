@@ -98,7 +98,7 @@ static void add_rows(row_moments *m, bool first_block, int64_t rows, const float
     }
 }
 
-static void add_view(model_sums *m, int64_t rows, const sae_pass_view *view)
+static void add_view(model_sums *m, int64_t rows, const sae_encoded_view *view)
 {
     const sae_codes *codes = view->codes;
     int64_t entries = codes->row_offsets[rows];
@@ -118,14 +118,14 @@ static void add_view(model_sums *m, int64_t rows, const sae_pass_view *view)
     }
 }
 
-void sae_evaluation_add(sae_evaluation *e, int64_t rows, const float *x, const sae_pass_view *views)
+void sae_evaluation_add(sae_evaluation *e, int64_t rows, const float *x, const sae_encoded_view *views)
 {
     add_rows(&e->rows, e->tokens == 0, rows, x, e->threads);
     for (size_t i = 0; i < e->n_models; i++) add_view(&e->models[i], rows, &views[i]);
     e->tokens += rows;
 }
 
-static void visit(void *ud, int64_t first, int64_t rows, const float *x, const sae_pass_view *views)
+static void visit(void *ud, int64_t first, int64_t rows, const float *x, const sae_encoded_view *views)
 {
     (void)first;
     sae_evaluation_add(ud, rows, x, views);

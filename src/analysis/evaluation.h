@@ -12,7 +12,7 @@ sae_status sae_evaluation_new(sae_evaluation **out, const sae_model *const *mode
                               const sae_env *env, sae_error *err);
 void sae_evaluation_free(sae_evaluation *evaluation);
 /* A block of rows with what each SAE made of it; blocks come in order. */
-void sae_evaluation_add(sae_evaluation *evaluation, int64_t rows, const float *x, const sae_pass_view *views);
+void sae_evaluation_add(sae_evaluation *evaluation, int64_t rows, const float *x, const sae_encoded_view *views);
 /* results [n_models], over the rows added (one at least). */
 sae_status sae_evaluation_results(const sae_evaluation *evaluation, sae_eval *results, sae_error *err);
 

@@ -2,7 +2,7 @@
 
 #include "analysis/code_pass.h"
 #include "analysis/covariance.h"
-#include "analysis/pass.h"
+#include "analysis/encoded.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -41,12 +41,12 @@ static sae_status find_firing(sae_meta_rows *out, const sae_model *model, sae_so
     int64_t n = sae_model_get_info(model)->n;
     memset(fired, acts == NULL, (size_t)n);
     if (!acts) return SAE_OK;
-    sae_status status = sae_pass_check(model, acts, err);
+    sae_status status = sae_encoded_check(model, acts, err);
     if (status != SAE_OK) return status;
-    sae_pass_warn(model, acts, env);
+    sae_encoded_warn(model, acts, env);
     int64_t usable = sae_source_get_info(acts)->usable;
     out->tokens = max_tokens > 0 && max_tokens < usable ? max_tokens : usable;
-    return sae_code_pass(&model, 1, acts, out->tokens, "which latents fire", mark, fired, env, err);
+    return sae_code_pass(&model, 1, acts, out->tokens, "finding latents that fire", mark, fired, env, err);
 }
 
 static bool is_zero(const float *row, int64_t d)

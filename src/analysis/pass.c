@@ -2,26 +2,6 @@
 
 #include "base/error.h"
 
-static const char *name_of(const sae_model *model)
-{
-    return *sae_model_path(model) ? sae_model_path(model) : "the SAE";
-}
-
-sae_status sae_pass_check(const sae_model *model, const sae_source *source, sae_error *err)
-{
-    int64_t d = sae_model_get_info(model)->d, rows_d = sae_source_get_info(source)->d;
-    if (d == rows_d) return SAE_OK;
-    return sae_fail(err, SAE_E_SHAPE, "%s is for activations of %lld dimensions, these have %lld", name_of(model),
-                    (long long)d, (long long)rows_d);
-}
-
-void sae_pass_warn(const sae_model *model, const sae_source *source, const sae_env *env)
-{
-    char text[1024];
-    sae_model_mismatch(model, &sae_source_get_info(source)->meta, text, sizeof text);
-    if (*text) sae_log(env, SAE_LOG_WARN, "%s: %s", name_of(model), text);
-}
-
 sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source *source, bool held_out,
                     int64_t max_tokens, const char *what, sae_pass_fn visit, void *ud, int64_t *tokens,
                     const sae_env *env, sae_error *err)
@@ -34,7 +14,7 @@ sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source 
     sae_encoded e;
     SAE_TRY(sae_encoded_new(&e, models, n_models, source, env, err));
     for (int64_t first = 0; first < total; first += e.capacity) {
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "%s was stopped", what));
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped during %s", what));
         int64_t rows = total - first < e.capacity ? total - first : e.capacity;
         SAE_TRY(held_out ? sae_source_held_out(source, first, rows, e.x, err)
                          : sae_source_usable(source, first, rows, e.x, NULL, err));

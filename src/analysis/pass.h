@@ -6,7 +6,7 @@
 #include "analysis/encoded.h"
 
 /* rows rows x [rows, d], numbered from `first`; views [n_models]. Called in order, on the calling thread. */
-typedef void (*sae_pass_fn)(void *ud, int64_t first, int64_t rows, const float *x, const sae_pass_view *views);
+typedef void (*sae_pass_fn)(void *ud, int64_t first, int64_t rows, const float *x, const sae_encoded_view *views);
 
 /* Visits the usable rows of `source`, or only those held out (at most max_tokens, 0: all), and returns their number.
  * SAE_E_SHAPE when an SAE is of another d than the rows, SAE_E_ARG when there are none. Activations of another origin
@@ -14,10 +14,5 @@ typedef void (*sae_pass_fn)(void *ud, int64_t first, int64_t rows, const float *
 sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source *source, bool held_out,
                     int64_t max_tokens, const char *what, sae_pass_fn visit, void *ud, int64_t *tokens,
                     const sae_env *env, sae_error *err);
-
-/* SAE_E_SHAPE when the SAE is of another d than the rows. */
-sae_status sae_pass_check(const sae_model *model, const sae_source *source, sae_error *err);
-/* A warning in the log when the rows are of another origin than the SAE's (sae_model_mismatch). */
-void sae_pass_warn(const sae_model *model, const sae_source *source, const sae_env *env);
 
 #endif

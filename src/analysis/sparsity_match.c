@@ -1,6 +1,6 @@
 #include <sae/sparsity_match.h>
 
-#include "analysis/pass.h"
+#include "analysis/encoded.h"
 #include "analysis/threshold_shift.h"
 #include "base/error.h"
 #include "model/model.h"
@@ -88,7 +88,7 @@ sae_status sae_match_sparsity(const sae_model *const *models, size_t n_models, i
         return sae_fail(err, SAE_E_ARG, "an L0 of %g, or that of SAE %d of %zu, is none to bring SAEs to", l0,
                         reference, n_models);
     if (g.tokens < 1) return sae_fail(err, SAE_E_ARG, "the activations have no usable rows");
-    for (size_t i = 0; i < n_models; i++) SAE_TRY(sae_pass_check(models[i], source, err));
+    for (size_t i = 0; i < n_models; i++) SAE_TRY(sae_encoded_check(models[i], source, err));
     if (reference >= 0) {
         SAE_TRY(sae_count_activations(models[reference], source, g.tokens, &g.wanted, env, err));
         double own = l0_of(&g, g.wanted);

@@ -1,7 +1,7 @@
 #include "analysis/stitch.h"
 
 #include "analysis/cosine.h"
-#include "analysis/pass.h"
+#include "analysis/encoded.h"
 #include "analysis/roc.h"
 #include "analysis/stitch_form.h"
 #include "analysis/stitch_path.h"
@@ -120,7 +120,7 @@ static sae_status check(const sae_model *small, const sae_model *large, const sa
     if (config->every < 1)
         return sae_fail(err, SAE_E_ARG, "entries after every %lld operations are none", (long long)config->every);
     if (sae_source_get_info(source)->usable < 1) return sae_fail(err, SAE_E_ARG, "the activations have no usable rows");
-    return sae_pass_check(large, source, err);
+    return sae_encoded_check(large, source, err);
 }
 
 static void report(const sae_env *env, int done)
@@ -245,8 +245,8 @@ sae_status sae_stitch_run(const sae_model *small, const sae_model *large, sae_so
     SAE_TRY(check(small, large, source, config, err));
     const sae_model_info *a = sae_model_get_info(small), *b = sae_model_get_info(large);
     int64_t usable = sae_source_get_info(source)->usable;
-    sae_pass_warn(small, source, env);
-    sae_pass_warn(large, source, env);
+    sae_encoded_warn(small, source, env);
+    sae_encoded_warn(large, source, env);
     SAE_TRY(stitch_new(&s, a->d, a->n, b->n, err));
     s->tokens = config->max_tokens > 0 && config->max_tokens < usable ? config->max_tokens : usable;
     s->order = config->order;

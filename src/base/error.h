@@ -5,12 +5,8 @@
 #include <sae/env.h>
 #include <sae/status.h>
 
-/* Fills err (NULL allowed) with a formatted sentence and returns `status`, so that
- * `return sae_fail(err, SAE_E_SHAPE, "…", …);` and `status = sae_fail(…); goto done;` both read well. */
-sae_status sae_fail(sae_error *err, sae_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-/* The same with ": strerror(errno)" appended; SAE_E_MEMORY for ENOMEM, else SAE_E_IO. */
-sae_status sae_fail_errno(sae_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* sae_fail with ": strerror(errno)" appended; SAE_E_MEMORY for ENOMEM, else SAE_E_IO. */
+sae_status sae_fail_errno(sae_error *err, const char *format, ...) SAE_PRINTF(2, 3);
 
 /* SAE_E_MEMORY with the size asked for. */
 sae_status sae_fail_memory(sae_error *err, const char *what, size_t bytes);
@@ -23,7 +19,7 @@ sae_status sae_fail_memory(sae_error *err, const char *what, size_t bytes);
     } while (0)
 
 /* Messages to the caller's log; env and its callbacks may be NULL. */
-void sae_log(const sae_env *env, sae_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void sae_log(const sae_env *env, sae_log_level level, const char *format, ...) SAE_PRINTF(3, 4);
 void sae_report_progress(const sae_env *env, const char *what, const char *unit, double done, double total,
                          const char *detail);
 /* True when the caller asked to stop. */

@@ -159,17 +159,23 @@ static sae_status harvest(way *w, sae_error *err)
     return SAE_OK;
 }
 
-/* One pass over the shuffled rows of the shards, and nothing else. */
+/* The shuffled rows of the shards. */
+static sae_status open_shards(const way *w, sae_acts **acts, sae_source **source, sae_error *err)
+{
+    const sae_source_config config = sae_source_config_default();
+    sae_status status = sae_acts_open(acts, w->acts, err);
+    return status == SAE_OK ? sae_source_open_acts(source, *acts, &config, w->env, err) : status;
+}
+
+/* One pass over them, and nothing else. */
 static sae_status read_all(way *w, double *seconds, sae_error *err)
 {
     sae_status status;
     sae_acts *acts = NULL;
     sae_source *source = NULL;
     float *rows = NULL;
-    const sae_source_config config = sae_source_config_default();
     double began = sae_now();
-    SAE_TRY(sae_acts_open(&acts, w->acts, err));
-    SAE_TRY(sae_source_open_acts(&source, acts, &config, w->env, err));
+    SAE_TRY(open_shards(w, &acts, &source, err));
     const sae_source_info *info = sae_source_get_info(source);
     rows = sae_alloc((size_t)w->config->batch, (size_t)info->d * sizeof *rows);
     if (!rows) SAE_TRY(sae_fail_memory(err, "rows", (size_t)(w->config->batch * info->d) * sizeof *rows));
@@ -187,57 +193,41 @@ done:
     return status;
 }
 
-static sae_status train(const way *w, sae_source *source, const char *out, sae_train_result **result, sae_error *err)
-{
-    char width[32], k[32];
-    sae_train_options options = sae_train_options_default();
-    snprintf(width, sizeof width, "%lld", (long long)w->config->width);
-    snprintf(k, sizeof k, "%lld", (long long)w->config->k);
-    options.arch = "batchtopk";
-    options.width = width;
-    options.k = k;
-    options.batch = w->config->batch;
-    options.log_every = INT32_MAX;
-    return sae_train(&options, source, out, result, w->env, err);
-}
+/* ---- training --------------------------------------------------------------------------------------------- */
 
-static sae_status train_from_files(way *w, sae_error *err)
-{
-    sae_status status;
-    sae_acts *acts = NULL;
-    sae_source *source = NULL;
-    sae_train_result *result = NULL;
-    const sae_source_config config = sae_source_config_default();
-    double began = sae_now();
-    SAE_TRY(sae_acts_open(&acts, w->acts, err));
-    SAE_TRY(sae_source_open_acts(&source, acts, &config, w->env, err));
-    SAE_TRY(train(w, source, w->sae, &result, err));
-    w->out->waiting = result->reading;
-    w->out->train = sae_now() - began - result->reading;
-    w->out->trained = result->tokens;
-done:
-    sae_train_result_free(result);
-    sae_source_close(source);
-    sae_acts_close(acts);
-    return status;
-}
+typedef struct trained {
+    double seconds, reading; /* from opening the rows on; of these, waiting for rows */
+    int64_t tokens;
+} trained;
 
-static sae_status train_from_model(way *w, sae_error *err)
+/* Trains on the shards or, with `from_model`, on the running model's activations. */
+static sae_status train(const way *w, bool from_model, const char *out, trained *result, sae_error *err)
 {
     sae_status status;
     const sae_bench_way_config *c = w->config;
-    sae_source *source = NULL;
-    sae_train_result *result = NULL;
     const sae_source_config config = sae_source_config_default();
+    char width[32], k[32];
+    sae_acts *acts = NULL;
+    sae_source *source = NULL;
+    sae_train_result *saes = NULL;
+    sae_train_options options = sae_train_options_default();
+    snprintf(width, sizeof width, "%lld", (long long)c->width);
+    snprintf(k, sizeof k, "%lld", (long long)c->k);
+    options.arch = "batchtopk";
+    options.width = width;
+    options.k = k;
+    options.batch = c->batch;
+    options.log_every = INT32_MAX;
     double began = sae_now();
-    SAE_TRY(
-        sae_source_open_lm(&source, c->lm, w->contexts, c->hook, false, c->text->prepend_bos, &config, w->env, err));
-    SAE_TRY(train(w, source, w->streamed, &result, err));
-    w->out->streamed = w->out->tokenise + sae_now() - began;
-    w->out->streamed_model = result->reading;
+    SAE_TRY(from_model ? sae_source_open_lm(&source, c->lm, w->contexts, c->hook, false, c->text->prepend_bos, &config,
+                                            w->env, err)
+                       : open_shards(w, &acts, &source, err));
+    SAE_TRY(sae_train(&options, source, out, &saes, w->env, err));
+    *result = (trained){sae_now() - began, saes->reading, saes->tokens};
 done:
-    sae_train_result_free(result);
+    sae_train_result_free(saes);
     sae_source_close(source);
+    sae_acts_close(acts);
     return status;
 }
 
@@ -246,6 +236,7 @@ sae_status sae_bench_whole_way(const sae_bench_way_config *config, sae_bench_way
 {
     sae_status status;
     sae_bench_way measured = {0};
+    trained from_files, from_model;
     const sae_env plain = {0};
     way w = {.config = config, .env = env ? env : &plain, .out = &measured};
     SAE_TRY(make_folder(&w, err));
@@ -254,8 +245,13 @@ sae_status sae_bench_whole_way(const sae_bench_way_config *config, sae_bench_way
     measured.cold = forget_shards(&w);
     SAE_TRY(read_all(&w, &measured.read, err));
     measured.cold = forget_shards(&w) && measured.cold;
-    SAE_TRY(train_from_files(&w, err));
-    SAE_TRY(train_from_model(&w, err));
+    SAE_TRY(train(&w, false, w.sae, &from_files, err));
+    SAE_TRY(train(&w, true, w.streamed, &from_model, err));
+    measured.waiting = from_files.reading;
+    measured.train = from_files.seconds - from_files.reading;
+    measured.trained = from_files.tokens;
+    measured.streamed = measured.tokenise + from_model.seconds;
+    measured.streamed_model = from_model.reading;
     measured.files = measured.tokenise + measured.model + measured.write + measured.waiting + measured.train;
     *out = measured;
 done:

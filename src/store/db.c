@@ -63,3 +63,10 @@ sae_status sae_db_step(const sae_db *db, sqlite3_stmt *statement, bool *row, sae
     *row = code == SQLITE_ROW;
     return code == SQLITE_ROW || code == SQLITE_DONE ? SAE_OK : sae_db_fail(db, err);
 }
+
+bool sae_db_next(const sae_db *db, sqlite3_stmt *statement, sae_status *status, sae_error *err)
+{
+    bool row;
+    *status = sae_db_step(db, statement, &row, err);
+    return *status == SAE_OK && row;
+}

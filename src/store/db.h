@@ -21,5 +21,8 @@ sae_status sae_db_exec(const sae_db *db, const char *sql, sae_error *err);
 sae_status sae_db_prepare(const sae_db *db, sqlite3_stmt **out, const char *sql, sae_error *err);
 /* *row: whether there is a row. */
 sae_status sae_db_step(const sae_db *db, sqlite3_stmt *statement, bool *row, sae_error *err);
+/* The condition of a loop over rows: whether there is one more. Behind the loop *status says whether the
+ * last one was reached (SAE_OK) or reading failed. */
+bool sae_db_next(const sae_db *db, sqlite3_stmt *statement, sae_status *status, sae_error *err);
 
 #endif

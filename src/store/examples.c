@@ -130,7 +130,6 @@ sae_status sae_store_read_groups(const sae_store *store, int64_t sae, int64_t la
 {
     sqlite3_stmt *r = NULL;
     sae_status status;
-    bool row;
     int64_t key[2] = {sae, latent}, last = -1;
     size_t room = SAE_EXAMPLE_KINDS + SAE_STORE_INTERVALS;
     sae_store_group *groups = sae_arena_alloc(arena, room, sizeof *groups);
@@ -139,10 +138,8 @@ sae_status sae_store_read_groups(const sae_store *store, int64_t sae, int64_t la
     SAE_TRY(sae_store_select(store, &r,
                              "SELECT " EXAMPLE_COLUMNS " FROM example WHERE sae = ?1 AND latent = ?2 ORDER BY kind",
                              key, 2, err));
-    for (;;) {
+    while (sae_db_next(&store->db, r, &status, err)) {
         arrays from;
-        SAE_TRY(sae_db_step(&store->db, r, &row, err));
-        if (!row) break;
         int64_t kind = sqlite3_column_int64(r, 0);
         SAE_TRY(read_arrays(store, r, arena, &from, err));
         size_t wanted = kind == SAE_EXAMPLES_INTERVAL ? SAE_STORE_INTERVALS : 1;
@@ -166,16 +163,14 @@ static sae_status read_pair_link(const sae_store *store, const int64_t key[4], s
 {
     sqlite3_stmt *r = NULL;
     sae_status status;
-    bool row, found = false;
+    bool found = false;
     out->link = (sae_store_link){key[3], (double)NAN, (double)NAN, (double)NAN, 0, false};
     SAE_TRY(sae_store_select(store, &r,
                              "SELECT latents, cosine, pearson, jaccard, together, mutual FROM match WHERE sae = ?1 AND "
                              "latent = ?2 AND other = ?3",
                              key, 3, err));
-    while (!found) {
+    while (!found && sae_db_next(&store->db, r, &status, err)) {
         sae_store_links links = {0};
-        SAE_TRY(sae_db_step(&store->db, r, &row, err));
-        if (!row) break;
         SAE_TRY(sae_store_read_links(store, r, 0, store->saes[key[2]].n, arena, &links, err));
         for (size_t i = 0; i < links.count && !found; i++) {
             found = links.links[i].latent == key[3];

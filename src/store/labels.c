@@ -134,15 +134,12 @@ sae_status sae_labels_get(sae_labels *labels, const char *sae_hash, const char *
     const sae_label_bind binds[] = {{sae_hash, 0}, {containing ? containing : "", 0}};
     sae_arena arena = {0};
     sqlite3_stmt *r = NULL;
-    bool row;
     sae_status status;
     sae_label *list = NULL;
     sae_label_table *table = sae_arena_alloc(&arena, 1, sizeof *table);
     SAE_TRY(sae_labels_check(labels, &arena, err));
     SAE_TRY(sae_labels_prepare(labels, &r, sql, binds, 2, err));
-    for (size_t count = 0;; table->count++) {
-        SAE_TRY(sae_db_step(&labels->db, r, &row, err));
-        if (!row) break;
+    for (size_t count = 0; sae_db_next(&labels->db, r, &status, err); table->count++) {
         if (!list) {
             count = (size_t)sqlite3_column_int64(r, 3);
             table->labels = list = sae_arena_alloc(&arena, count, sizeof *list);
@@ -153,6 +150,7 @@ sae_status sae_labels_get(sae_labels *labels, const char *sae_hash, const char *
                                          .text = sae_labels_text(r, 1, &arena),
                                          .source = sae_labels_text(r, 2, &arena)};
     }
+    if (status != SAE_OK) goto done;
     SAE_TRY(sae_labels_check(labels, &arena, err));
     *out = table;
 done:

@@ -129,15 +129,12 @@ static sae_status read_neighbours(const sae_store *store, const int64_t key[2], 
 {
     sae_store_links *lists[NEIGHBOUR_KINDS] = {&out->by_cosine, &out->by_pearson, &out->by_together};
     sqlite3_stmt *rows = NULL;
-    bool row;
     sae_status status;
     SAE_TRY(sae_store_select(store, &rows,
                              "SELECT kind, latents, cosine, pearson, jaccard, together, mutual FROM neighbour "
                              "WHERE sae = ?1 AND latent = ?2",
                              key, 2, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row) break;
+    while (sae_db_next(&store->db, rows, &status, err)) {
         int64_t kind = sqlite3_column_int64(rows, 0);
         if (kind < 0 || kind >= NEIGHBOUR_KINDS) continue;
         SAE_TRY(sae_store_read_links(store, rows, 1, store->saes[key[0]].n, arena, lists[kind], err));
@@ -151,7 +148,6 @@ static sae_status read_matches(const sae_store *store, const int64_t key[2], sae
                                sae_error *err)
 {
     sqlite3_stmt *rows = NULL;
-    bool row;
     sae_status status;
     sae_store_match *list = sae_arena_alloc(arena, store->meta.n_saes, sizeof *list);
     SAE_TRY(sae_arena_check(arena, err));
@@ -160,9 +156,7 @@ static sae_status read_matches(const sae_store *store, const int64_t key[2], sae
                              "SELECT other, kind, latents, cosine, pearson, jaccard, together, mutual FROM match "
                              "WHERE sae = ?1 AND latent = ?2 ORDER BY other, kind",
                              key, 2, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row) break;
+    while (sae_db_next(&store->db, rows, &status, err)) {
         int64_t other = sqlite3_column_int64(rows, 0), kind = sqlite3_column_int64(rows, 1);
         if (!sae_store_get_sae(store, other)) {
             status = sae_store_damaged(store, "a match lies in no SAE", err);

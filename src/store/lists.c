@@ -23,7 +23,6 @@ static sae_status read_items(sae_labels *labels, sae_list *list, sae_arena *aren
                               "ON l.sae = i.sae AND l.latent = i.latent WHERE i.list = ?1 ORDER BY i.place";
     const sae_label_bind bind = {NULL, list->id};
     sqlite3_stmt *r = NULL;
-    bool row;
     size_t room;
     sae_status status;
     SAE_TRY(count_rows(labels, "SELECT count(*) FROM item WHERE list = ?1", &bind, 1, &room, err));
@@ -31,16 +30,14 @@ static sae_status read_items(sae_labels *labels, sae_list *list, sae_arena *aren
     SAE_TRY(sae_labels_check(labels, arena, err));
     list->items = items;
     SAE_TRY(sae_labels_prepare(labels, &r, sql, &bind, 1, err));
-    for (; list->count < room; list->count++) {
-        SAE_TRY(sae_db_step(&labels->db, r, &row, err));
-        if (!row) break;
+    for (; list->count < room && sae_db_next(&labels->db, r, &status, err); list->count++) {
         bool labelled = sqlite3_column_type(r, 3) != SQLITE_NULL;
         items[list->count] = (sae_list_item){.sae_hash = sae_labels_text(r, 0, arena),
                                              .sae_name = sae_labels_text(r, 1, arena),
                                              .latent = sqlite3_column_int64(r, 2),
                                              .label = labelled ? sae_labels_text(r, 3, arena) : NULL};
     }
-    status = sae_labels_check(labels, arena, err);
+    if (status == SAE_OK) status = sae_labels_check(labels, arena, err);
 done:
     sqlite3_finalize(r);
     return status;
@@ -50,7 +47,6 @@ sae_status sae_labels_lists(sae_labels *labels, const sae_list_table **out, sae_
 {
     sae_arena arena = {0};
     sqlite3_stmt *r = NULL;
-    bool row;
     size_t room;
     sae_status status;
     sae_list_table *table = sae_arena_alloc(&arena, 1, sizeof *table);
@@ -60,11 +56,9 @@ sae_status sae_labels_lists(sae_labels *labels, const sae_list_table **out, sae_
     SAE_TRY(sae_labels_check(labels, &arena, err));
     table->lists = lists;
     SAE_TRY(sae_labels_prepare(labels, &r, "SELECT id, name FROM list ORDER BY name", NULL, 0, err));
-    for (; table->count < room; table->count++) {
-        SAE_TRY(sae_db_step(&labels->db, r, &row, err));
-        if (!row) break;
+    for (; table->count < room && sae_db_next(&labels->db, r, &status, err); table->count++)
         lists[table->count] = (sae_list){.id = sqlite3_column_int64(r, 0), .name = sae_labels_text(r, 1, &arena)};
-    }
+    if (status != SAE_OK) goto done;
     for (size_t i = 0; i < table->count; i++) SAE_TRY(read_items(labels, &lists[i], &arena, err));
     SAE_TRY(sae_labels_check(labels, &arena, err));
     *out = table;

@@ -15,7 +15,6 @@ static sae_status fill(const sae_store *store, int64_t sae, int64_t vs, int64_t 
     double *pearson = sae_arena_alloc(arena, (size_t)n, sizeof *pearson);
     bool *mutual = sae_arena_alloc(arena, (size_t)n, sizeof *mutual);
     sqlite3_stmt *r = NULL;
-    bool row;
     sae_status status = sae_arena_check(arena, err);
     if (status != SAE_OK) return status;
     const int64_t m = sae_store_get_sae(store, vs)->n;
@@ -24,9 +23,7 @@ static sae_status fill(const sae_store *store, int64_t sae, int64_t vs, int64_t 
         cosine[i] = pearson[i] = NAN;
     }
     SAE_TRY(sae_store_select(store, &r, sql, (const int64_t[]){sae, vs}, 2, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, r, &row, err));
-        if (!row) break;
+    while (sae_db_next(&store->db, r, &status, err)) {
         int64_t i = sqlite3_column_int64(r, 0);
         int64_t j = sqlite3_column_type(r, 2) == SQLITE_NULL ? -1 : sqlite3_column_int64(r, 2);
         if (i < 0 || i >= n || j < -1 || j >= m) {
@@ -39,6 +36,7 @@ static sae_status fill(const sae_store *store, int64_t sae, int64_t vs, int64_t 
         mutual[i] = sqlite3_column_int64(r, 4) != 0;
         pearson[i] = sae_column_real(r, 5);
     }
+    if (status != SAE_OK) goto done;
     *out = (sae_store_matches){
         .n = n, .n_active = active, .nearest = nearest, .cosine = cosine, .pearson = pearson, .mutual = mutual};
 done:

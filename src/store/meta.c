@@ -116,17 +116,13 @@ static sae_status read_sae(sae_store *store, sqlite3_stmt *r, int64_t index, sae
 static sae_status read_saes(sae_store *store, sae_error *err)
 {
     sqlite3_stmt *rows = NULL;
-    bool row;
     sae_status status;
     size_t count = store->meta.n_saes, read = 0;
     store->saes = sae_arena_alloc(&store->arena, count, sizeof *store->saes);
     SAE_TRY(sae_arena_check(&store->arena, err));
     SAE_TRY(sae_store_select(store, &rows, "SELECT * FROM sae ORDER BY id", NULL, 0, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row || read == count) break;
+    while (read < count && sae_db_next(&store->db, rows, &status, err))
         SAE_TRY(read_sae(store, rows, (int64_t)read++, err));
-    }
 done:
     sqlite3_finalize(rows);
     return status;
@@ -135,15 +131,12 @@ done:
 sae_status sae_store_read_meta(sae_store *store, sae_error *err)
 {
     sqlite3_stmt *rows = NULL;
-    bool row, found[KEYS] = {false};
+    bool found[KEYS] = {false};
     sae_status status;
     sae_store_meta *m = &store->meta;
     SAE_TRY(sae_store_select(store, &rows, "SELECT key, value FROM meta", NULL, 0, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row) break;
-        SAE_TRY(read_key(store, rows, found, err));
-    }
+    while (sae_db_next(&store->db, rows, &status, err)) SAE_TRY(read_key(store, rows, found, err));
+    if (status != SAE_OK) goto done;
     for (int i = 0; i < KEYS; i++)
         if (!found[i]) {
             char what[96];
@@ -192,7 +185,6 @@ sae_status sae_store_read_vocabulary(sae_store *store, sae_error *err)
     sae_vocabulary *v = &store->vocabulary;
     sqlite3_stmt *rows = NULL;
     sae_status status;
-    bool row;
     int64_t next = 0;
     size_t room = (size_t)1 << 16;
     v->size = store->meta.vocab;
@@ -202,11 +194,7 @@ sae_status sae_store_read_vocabulary(sae_store *store, sae_error *err)
     if (!v->starts || !v->special || !v->bytes)
         return sae_fail_memory(err, "the vocabulary", (size_t)v->size * sizeof *v->starts);
     SAE_TRY(sae_store_select(store, &rows, "SELECT id, bytes, special FROM token ORDER BY id", NULL, 0, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row) break;
-        SAE_TRY(add_token(store, rows, &next, &room, err));
-    }
+    while (sae_db_next(&store->db, rows, &status, err)) SAE_TRY(add_token(store, rows, &next, &room, err));
     for (; next < v->size; next++) v->starts[next + 1] = v->starts[next];
 done:
     sqlite3_finalize(rows);

@@ -76,11 +76,9 @@ static sae_status check_schema(const sae_store *store, sae_error *err)
 {
     sae_status status;
     sqlite3_stmt *rows = NULL;
-    bool row, seen[SAE_TABLES] = {false};
+    bool seen[SAE_TABLES] = {false};
     SAE_TRY(sae_db_prepare(&store->db, &rows, "SELECT type, name, sql FROM sqlite_schema", err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row) break;
+    while (sae_db_next(&store->db, rows, &status, err)) {
         const char *type = (const char *)sqlite3_column_text(rows, 0),
                    *name = (const char *)sqlite3_column_text(rows, 1);
         const char *sql = (const char *)sqlite3_column_text(rows, 2);
@@ -93,6 +91,7 @@ static sae_status check_schema(const sae_store *store, sae_error *err)
         }
         seen[t] = true;
     }
+    if (status != SAE_OK) goto done;
     for (int t = 0; t < SAE_TABLES; t++)
         if (!seen[t]) {
             status = sae_store_damaged(store, "tables are missing", err);

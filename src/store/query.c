@@ -154,7 +154,7 @@ static sae_status read_order(const sae_store *store, const sae_store_query *q, o
     sae_status status;
     statement s = {.used = 0};
     sqlite3_stmt *rows = NULL;
-    bool row, *wanted = NULL;
+    bool *wanted = NULL;
     int64_t n = store->saes[q->sae].n;
     *out = (ordered){.ids = sae_alloc((size_t)n, sizeof *out->ids)};
     if (!out->ids) return sae_fail_memory(err, "a list of latents", (size_t)n * sizeof *out->ids);
@@ -163,9 +163,7 @@ static sae_status read_order(const sae_store *store, const sae_store_query *q, o
     add_order(&s, q);
     SAE_TRY(wanted_ids(store, q, &wanted, err));
     SAE_TRY(prepare(store, &rows, &s, q, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row) break;
+    while (sae_db_next(&store->db, rows, &status, err)) {
         int64_t id = sqlite3_column_int64(rows, 0);
         if (id < 0 || id >= n || out->count == n) {
             status = sae_store_damaged(store, "a latent's id is outside its SAE", err);

@@ -39,13 +39,10 @@ static sae_status read_vectors(const sae_store *store, int64_t index, sae_arena 
     SAE_TRY(sae_arena_check(arena, err));
     out->vectors = list;
     SAE_TRY(sae_store_select(store, &r, "SELECT name, length(vals) FROM vector WHERE result = ?1", &index, 1, err));
-    while (out->n_vectors < count) {
-        SAE_TRY(sae_db_step(&store->db, r, &row, err));
-        if (!row) break;
+    while (out->n_vectors < count && sae_db_next(&store->db, r, &status, err))
         list[out->n_vectors++] =
             (sae_store_vector){sae_column_text(r, 0, arena), sqlite3_column_int64(r, 1) / (int64_t)sizeof(double)};
-    }
-    status = sae_arena_check(arena, err);
+    if (status == SAE_OK) status = sae_arena_check(arena, err);
 done:
     sqlite3_finalize(r);
     return status;

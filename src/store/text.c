@@ -84,16 +84,13 @@ static sae_status read_documents(const sae_store *store, sae_store_token *tokens
 {
     sqlite3_stmt *rows = NULL;
     sae_status status;
-    bool row;
     int64_t bounds[2] = {first, first + (int64_t)count - 1};
     for (size_t i = 0; i < count; i++) tokens[i].document = -1;
     SAE_TRY(sae_store_select(store, &rows,
                              "SELECT first, id, count FROM document WHERE first BETWEEN coalesce((SELECT max(first) "
                              "FROM document WHERE first <= ?1), ?1) AND ?2",
                              bounds, 2, err));
-    for (;;) {
-        SAE_TRY(sae_db_step(&store->db, rows, &row, err));
-        if (!row) break;
+    while (sae_db_next(&store->db, rows, &status, err)) {
         int64_t begin = sqlite3_column_int64(rows, 0), id = sqlite3_column_int64(rows, 1);
         int64_t length = sqlite3_column_int64(rows, 2);
         for (int64_t i = begin > first ? begin - first : 0; i < (int64_t)count && first + i - begin < length; i++)

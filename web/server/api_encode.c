@@ -122,11 +122,11 @@ sae_status web_post_encode(web_request *request, json_t **out, sae_error *err)
     sae_status status;
     WEB_TRY(web_query_sae(request, request->wild[0], &sae, err));
     if (!app->live) {
-        status = web_fail(err, SAE_E_UNSUPPORTED, "%s", WEB_NO_MODEL);
+        status = sae_fail(err, SAE_E_UNSUPPORTED, "%s", WEB_NO_MODEL);
         goto done;
     }
     if (!json_is_string(value) || json_string_length(value) > MOST_TEXT) {
-        status = web_fail(err, SAE_E_ARG, "what was sent must be {\"text\": TEXT}, with a text of at most %d bytes",
+        status = sae_fail(err, SAE_E_ARG, "what was sent must be {\"text\": TEXT}, with a text of at most %d bytes",
                           MOST_TEXT);
         goto done;
     }

@@ -9,7 +9,7 @@
 sae_status web_need_labels(const web_request *request, sae_error *err)
 {
     if (request->app->labels) return SAE_OK;
-    return web_fail(err, SAE_E_UNSUPPORTED,
+    return sae_fail(err, SAE_E_UNSUPPORTED,
                     "labels and lists have no place to be written to: start sae serve with --labels FILE");
 }
 
@@ -17,9 +17,9 @@ sae_status web_body_text(const web_request *request, const char *key, const char
 {
     const json_t *value = json_object_get(request->body, key);
     if (!json_is_string(value) || json_object_size(request->body) != 1)
-        return web_fail(err, SAE_E_ARG, "what was sent must be {\"%s\": TEXT}", key);
+        return sae_fail(err, SAE_E_ARG, "what was sent must be {\"%s\": TEXT}", key);
     *out = json_string_value(value);
-    if (strlen(*out) != json_string_length(value)) return web_fail(err, SAE_E_ARG, "\"%s\" holds a NUL", key);
+    if (strlen(*out) != json_string_length(value)) return sae_fail(err, SAE_E_ARG, "\"%s\" holds a NUL", key);
     return SAE_OK;
 }
 

@@ -80,7 +80,7 @@ static sae_status read_decomposition(web_request *request, const char *group, co
         snprintf(name, sizeof name, "%s.%d", list, p);
         WEB_TRY(read_vector(request, result, group, name, &out->parts[p], err));
     }
-    if (!is_whole(out)) status = web_fail(err, SAE_E_FORMAT, "the lists of this result do not fit together");
+    if (!is_whole(out)) status = sae_fail(err, SAE_E_FORMAT, "the lists of this result do not fit together");
 done:
     sae_store_free(result);
     return status;

@@ -92,7 +92,7 @@ sae_status web_get_vectors(web_request *request, json_t **out, sae_error *err)
         char name[NAME_BYTES];
         size_t length = strcspn(at, ",");
         if (length == 0 || length >= sizeof name) {
-            status = web_fail(err, SAE_E_ARG, "\"names\" takes names of arrays with commas between them");
+            status = sae_fail(err, SAE_E_ARG, "\"names\" takes names of arrays with commas between them");
             goto done;
         }
         memcpy(name, at, length);

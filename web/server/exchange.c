@@ -118,7 +118,7 @@ static sae_status read_body(const web_exchange *exchange, json_t **body, sae_err
     if (exchange->body_size == 0) return SAE_OK;
     *body = json_loadb(exchange->body, exchange->body_size, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object(*body)) return SAE_OK;
-    return web_fail(err, SAE_E_ARG, "what was sent is not one JSON object: %.200s",
+    return sae_fail(err, SAE_E_ARG, "what was sent is not one JSON object: %.200s",
                     *body ? "another value" : error.text);
 }
 

@@ -60,7 +60,7 @@ sae_status web_labels_filter(web_request *request, int64_t sae, int64_t **ids, s
     *count = 0;
     if (!label && !list) return SAE_OK;
     if (!request->app->labels)
-        return web_fail(err, SAE_E_UNSUPPORTED, "there are no labels: sae serve was started without --labels FILE");
+        return sae_fail(err, SAE_E_UNSUPPORTED, "there are no labels: sae serve was started without --labels FILE");
     if (label) status = labelled(request->app, hash, label, ids, count, err);
     if (status == SAE_OK && list) status = web_target_int(request->target, "list", 0, INT64_MAX, &id, err);
     if (status == SAE_OK && list) status = listed(request->app, hash, id, ids, count, err);

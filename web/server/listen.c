@@ -56,14 +56,14 @@ static sae_status failed(int socket_, const char *host, int64_t port, sae_error 
     int code = errno;
     if (socket_ >= 0) close(socket_);
     if (code == EADDRINUSE)
-        return web_fail(err, SAE_E_IO,
+        return sae_fail(err, SAE_E_IO,
                         "port %lld of %s is taken by another program; --port takes another number, or 0 "
                         "for a free one",
                         (long long)port, host);
     if (code == EACCES)
-        return web_fail(err, SAE_E_IO, "port %lld may not be used without privileges; choose one above 1023",
+        return sae_fail(err, SAE_E_IO, "port %lld may not be used without privileges; choose one above 1023",
                         (long long)port);
-    return web_fail(err, SAE_E_IO, "cannot listen on %s, port %lld: %s", host, (long long)port, strerror(code));
+    return sae_fail(err, SAE_E_IO, "cannot listen on %s, port %lld: %s", host, (long long)port, strerror(code));
 }
 
 sae_status web_listen(const char *host, int64_t port, int *out, char *url, size_t url_size, sae_error *err)
@@ -71,7 +71,7 @@ sae_status web_listen(const char *host, int64_t port, int *out, char *url, size_
     address a;
     socklen_t size;
     if (!read_address(host, port, &a, &size))
-        return web_fail(err, SAE_E_ARG, "--host is \"%.60s\"; it takes an address in numbers, such as 127.0.0.1 or ::1",
+        return sae_fail(err, SAE_E_ARG, "--host is \"%.60s\"; it takes an address in numbers, such as 127.0.0.1 or ::1",
                         host);
     int on = 1, s = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(s, &a.any, size) != 0 ||

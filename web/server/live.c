@@ -32,7 +32,7 @@ sae_status web_live_open(web_live **out, const char *model, const sae_store *sto
         return web_fail_memory(err);
     }
     if (!*meta->hook_name) {
-        status = web_fail(err, SAE_E_UNSUPPORTED,
+        status = sae_fail(err, SAE_E_UNSUPPORTED,
                           "the database does not say at which hook of a model its activations were taken, so that "
                           "--model cannot be used with it");
         goto done;
@@ -41,7 +41,7 @@ sae_status web_live_open(web_live **out, const char *model, const sae_store *sto
     WEB_TRY(sae_tokenizer_open(&live->tokenizer, model, err));
     WEB_TRY(sae_hook_parse(&live->hook, live->lm, meta->hook_name, err));
     if (sae_hook_width(live->lm, live->hook) != meta->d) {
-        status = web_fail(err, SAE_E_SHAPE,
+        status = sae_fail(err, SAE_E_SHAPE,
                           "%s has %lld numbers at %s, the SAEs of the database read %lld: it is "
                           "another model",
                           model, (long long)sae_hook_width(live->lm, live->hook), meta->hook_name, (long long)meta->d);
@@ -79,13 +79,13 @@ static sae_status find_model(web_live *live, int64_t sae, const sae_model **out,
         sae_error why;
         char hash[17];
         if (sae_model_load(&model, info->path, &why) != SAE_OK)
-            return web_fail(err, SAE_E_UNSUPPORTED,
+            return sae_fail(err, SAE_E_UNSUPPORTED,
                             "encoding a text takes the SAE itself, which cannot be read from where it was: %.500s",
                             why.message);
         snprintf(hash, sizeof hash, "%016" PRIx64, sae_dash_hash(model));
         if (strcmp(hash, info->hash) != 0) {
             sae_model_free(model);
-            return web_fail(err, SAE_E_UNSUPPORTED,
+            return sae_fail(err, SAE_E_UNSUPPORTED,
                             "%.300s holds another SAE than when the database was made: build it anew", info->path);
         }
         live->models[sae] = model;
@@ -104,7 +104,7 @@ static sae_status tokenize(const web_live *live, const char *text, size_t size, 
         sae_tokenizer_encode(live->tokenizer, text, size, false, &out->ids, &out->total, &capacity, err);
     if (status != SAE_OK) return status;
     if (*start < 0)
-        return web_fail(err, SAE_E_UNSUPPORTED, "the tokenizer has no end-of-text token, which texts begin after");
+        return sae_fail(err, SAE_E_UNSUPPORTED, "the tokenizer has no end-of-text token, which texts begin after");
     out->count = out->total < room ? out->total : room;
     if (out->count > WEB_LIVE_TOKENS) out->count = WEB_LIVE_TOKENS;
     return SAE_OK;

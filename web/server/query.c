@@ -56,7 +56,7 @@ static sae_status read_ids(const char *text, web_query *query, sae_error *err)
         char word[24];
         size_t length = strcspn(text, ",");
         if (length == 0 || length >= sizeof word || query->store.n_ids == MOST_IDS)
-            return web_fail(err, SAE_E_ARG, "\"ids\" takes at most %d numbers of latents with commas between them",
+            return sae_fail(err, SAE_E_ARG, "\"ids\" takes at most %d numbers of latents with commas between them",
                             MOST_IDS);
         memcpy(word, text, length);
         word[length] = 0;
@@ -79,7 +79,7 @@ sae_status web_query_read(web_request *request, int64_t sae, web_query *out, sae
     *out = (web_query){.store = sae_store_query_default(sae)};
     const char *sort = web_target_text(target, "sort"), *vs = web_target_text(target, "vs");
     if (sort && !sae_store_column_parse(&query->sort, sort))
-        return web_fail(err, SAE_E_ARG, "\"sort\" is \"%.60s\"; there is no such column", sort);
+        return sae_fail(err, SAE_E_ARG, "\"sort\" is \"%.60s\"; there is no such column", sort);
     WEB_TRY(web_target_choice(target, "dir", directions, &direction, err));
     WEB_TRY(web_target_choice(target, "dead", dead, &which, err));
     if (vs) WEB_TRY(web_query_sae(request, vs, &query->vs, err));

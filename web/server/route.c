@@ -16,7 +16,7 @@ sae_status web_missing(web_request *request, sae_error *err, const char *format,
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     request->missing = true;
-    return web_fail(err, SAE_E_ARG, "%s", text);
+    return sae_fail(err, SAE_E_ARG, "%s", text);
 }
 
 /* Whether segments match "word/:/word"; fills wild. */

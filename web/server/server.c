@@ -158,7 +158,7 @@ static sae_status make_token(char *token, sae_error *err)
     int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
     ssize_t got = file >= 0 ? read(file, bytes, sizeof bytes) : -1;
     if (file >= 0) close(file);
-    if (got != (ssize_t)sizeof bytes) return web_fail(err, SAE_E_IO, "cannot read random numbers from /dev/urandom");
+    if (got != (ssize_t)sizeof bytes) return sae_fail(err, SAE_E_IO, "cannot read random numbers from /dev/urandom");
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(token + 2 * i, 3, "%02x", bytes[i]);
     return SAE_OK;
 }
@@ -175,7 +175,7 @@ static sae_status start_daemon(web_server *server, int socket, sae_error *err)
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_END);
     if (server->daemon) return SAE_OK;
-    return web_fail(err, SAE_E_IO, "the web server could not be started");
+    return sae_fail(err, SAE_E_IO, "the web server could not be started");
 }
 
 sae_status web_server_start(web_server **out, const web_config *config, const sae_env *env, sae_error *err)

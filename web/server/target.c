@@ -28,20 +28,20 @@ static sae_status decode(const char *raw, size_t length, bool plus_is_space, cha
         if (c == '%') {
             int upper = length - i > 2 ? hex_digit(raw[i + 1]) : -1, lower = upper >= 0 ? hex_digit(raw[i + 2]) : -1;
             if (lower < 0)
-                return web_fail(err, SAE_E_ARG, "the address has a %% that no two hexadecimal digits follow");
+                return sae_fail(err, SAE_E_ARG, "the address has a %% that no two hexadecimal digits follow");
             c = (char)(upper * 16 + lower);
             i += 2;
         } else if (c == '+' && plus_is_space) {
             c = ' ';
         } else if ((unsigned char)c <= ' ' || (unsigned char)c >= 0x7F) {
-            return web_fail(err, SAE_E_ARG, "the address has a byte that must be written as %%XX");
+            return sae_fail(err, SAE_E_ARG, "the address has a byte that must be written as %%XX");
         }
         if (((unsigned char)c < ' ' && c != '\n' && c != '\t') || c == 0x7F)
-            return web_fail(err, SAE_E_ARG, "the address holds a control character");
+            return sae_fail(err, SAE_E_ARG, "the address holds a control character");
         *out++ = c;
     }
     if (!web_utf8_valid(start, (size_t)(out - start)))
-        return web_fail(err, SAE_E_ARG, "the address holds bytes that are no UTF-8");
+        return sae_fail(err, SAE_E_ARG, "the address holds bytes that are no UTF-8");
     *out++ = 0;
     *write = out;
     return SAE_OK;
@@ -53,8 +53,8 @@ static sae_status read_path(web_target *out, const char *path, size_t length, ch
     while (at < length) {
         const char *slash = memchr(path + at, '/', length - at);
         size_t end = slash ? (size_t)(slash - path) : length;
-        if (end == at) return web_fail(err, SAE_E_ARG, "the address has an empty part between two slashes");
-        if (out->n_segments == WEB_TARGET_SEGMENTS) return web_fail(err, SAE_E_ARG, "the address has too many parts");
+        if (end == at) return sae_fail(err, SAE_E_ARG, "the address has an empty part between two slashes");
+        if (out->n_segments == WEB_TARGET_SEGMENTS) return sae_fail(err, SAE_E_ARG, "the address has too many parts");
         out->segments[out->n_segments++] = *write;
         sae_status status = decode(path + at, end - at, false, write, err);
         if (status != SAE_OK) return status;
@@ -67,8 +67,8 @@ static sae_status add_param(web_target *out, const char *text, size_t length, ch
 {
     const char *equals = memchr(text, '=', length);
     size_t name_length = equals ? (size_t)(equals - text) : length;
-    if (name_length == 0) return web_fail(err, SAE_E_ARG, "the address has a value without a name");
-    if (out->n_params == WEB_TARGET_PARAMS) return web_fail(err, SAE_E_ARG, "the address has too many parameters");
+    if (name_length == 0) return sae_fail(err, SAE_E_ARG, "the address has a value without a name");
+    if (out->n_params == WEB_TARGET_PARAMS) return sae_fail(err, SAE_E_ARG, "the address has too many parameters");
     web_param *param = &out->params[out->n_params];
     param->name = *write;
     sae_status status = decode(text, name_length, true, write, err);
@@ -76,7 +76,7 @@ static sae_status add_param(web_target *out, const char *text, size_t length, ch
     param->value = *write;
     status = equals ? decode(equals + 1, length - name_length - 1, true, write, err) : decode("", 0, true, write, err);
     if (status != SAE_OK) return status;
-    if (web_target_text(out, param->name)) return web_fail(err, SAE_E_ARG, "\"%.60s\" is given twice", param->name);
+    if (web_target_text(out, param->name)) return sae_fail(err, SAE_E_ARG, "\"%.60s\" is given twice", param->name);
     out->n_params++;
     return SAE_OK;
 }
@@ -97,8 +97,8 @@ sae_status web_target_parse(web_target *out, const char *raw, sae_error *err)
     *out = (web_target){0};
     size_t size = strlen(raw);
     if (size > WEB_TARGET_BYTES)
-        return web_fail(err, SAE_E_ARG, "the address is longer than %d bytes", WEB_TARGET_BYTES);
-    if (raw[0] != '/') return web_fail(err, SAE_E_ARG, "the address does not begin with a slash");
+        return sae_fail(err, SAE_E_ARG, "the address is longer than %d bytes", WEB_TARGET_BYTES);
+    if (raw[0] != '/') return sae_fail(err, SAE_E_ARG, "the address does not begin with a slash");
     /* Decoding never lengthens; each part takes a NUL, and parts are told apart by a byte except name and value of a
      * parameter without "=". */
     out->text = malloc(size + WEB_TARGET_PARAMS + 2);
@@ -141,7 +141,7 @@ sae_status web_target_int(const web_target *target, const char *name, int64_t mi
 {
     const char *text = web_target_text(target, name);
     if (!text || read_int(text, min, max, out)) return SAE_OK;
-    return web_fail(err, SAE_E_ARG, "\"%s\" is \"%.60s\"; it must be a whole number from %lld to %lld", name, text,
+    return sae_fail(err, SAE_E_ARG, "\"%s\" is \"%.60s\"; it must be a whole number from %lld to %lld", name, text,
                     (long long)min, (long long)max);
 }
 
@@ -155,7 +155,7 @@ sae_status web_target_real(const web_target *target, const char *name, double mi
     char *end = NULL;
     double value = plain ? strtod(text, &end) : NAN;
     if (!plain || *end || !isfinite(value) || value < min || value > max)
-        return web_fail(err, SAE_E_ARG, "\"%s\" is \"%.60s\"; it must be a number from %g to %g", name, text, min, max);
+        return sae_fail(err, SAE_E_ARG, "\"%s\" is \"%.60s\"; it must be a number from %g to %g", name, text, min, max);
     *out = value;
     return SAE_OK;
 }
@@ -174,12 +174,12 @@ sae_status web_target_choice(const web_target *target, const char *name, const c
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, " %s", words[i]);
     }
-    return web_fail(err, SAE_E_ARG, "\"%s\" is \"%.60s\"; it must be one of:%s", name, text, list);
+    return sae_fail(err, SAE_E_ARG, "\"%s\" is \"%.60s\"; it must be one of:%s", name, text, list);
 }
 
 sae_status web_segment_int(const char *segment, const char *what, int64_t max, int64_t *out, sae_error *err)
 {
     if (read_int(segment, 0, max, out)) return SAE_OK;
-    return web_fail(err, SAE_E_ARG, "%s \"%.60s\" must be a whole number from 0 to %lld", what, segment,
+    return sae_fail(err, SAE_E_ARG, "%s \"%.60s\" must be a whole number from 0 to %lld", what, segment,
                     (long long)max);
 }
