@@ -52,9 +52,11 @@ static int64_t held_out_chunks(int64_t chunks, double share)
     return held;
 }
 
-/* Chunk i of n is held out when the whole part of i·held/n goes up at i: evenly spread. */
+/* Chunk i of n is held out when the whole part of i·held/n goes up at i: evenly spread, the last one among them. One
+ * alone is taken from the middle: the last chunk may have as little as one row. */
 static bool is_held_out(int64_t i, int64_t chunks, int64_t held)
 {
+    if (held == 1) return i == chunks / 2;
     __int128 before = (__int128)i * held / chunks, after = (__int128)(i + 1) * held / chunks;
     return after > before;
 }
