@@ -33,7 +33,8 @@ void cli_table_text(cli_table *table, const char *text);
 void cli_table_count(cli_table *table, int64_t value);
 void cli_table_number(cli_table *table, double value, int digits);
 void cli_table_percent(cli_table *table, double share);
-/* Prints with the first column to the left, the others to the right, and frees the cells. */
+/* Prints with the first column to the left, the others to the right, and frees the cells. Where stdout is a terminal
+ * too narrow for it, columns that do not fit follow below, behind the first column again. */
 void cli_table_print(cli_table *table, FILE *out);
 
 /* "name    value   explanation" lines, for results that are one number each. */
