@@ -58,7 +58,7 @@ static void put_links(FILE *out, int64_t sae, const sae_store_links *links, size
     }
 }
 
-/* [value, piece of the peak, row, more, [words], [piece, activation, …]] */
+/* [value, piece of the peak, row, more, [words], [piece, activation, …], cut: 1 before, 2 after] */
 static void put_example(page *p, const sae_store_example *e, sae_arena *arena)
 {
     const sae_store_passage *t = &e->passage;
@@ -82,7 +82,7 @@ static void put_example(page *p, const sae_store_example *e, sae_arena *arena)
         sae_json_put_real(p->out, most, 3);
         first = false;
     }
-    fputs("]]", p->out);
+    fprintf(p->out, "],%d]", (t->before > 0 ? 1 : 0) + (t->after > 0 ? 2 : 0));
 }
 
 static void put_groups(page *p, const sae_store_latent *l, sae_arena *arena)
@@ -177,12 +177,17 @@ static void put_head(FILE *out)
     fputs("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>Latents</title>\n<style>",
           out);
     fputs(sae_page_css, out);
-    fputs("</style>\n</head>\n<body>\n<nav aria-label=\"Latents\"><input id=\"find\" type=\"search\" "
-          "placeholder=\"number, "
-          "token or SAE\" aria-label=\"Find a latent\"><ol id=\"list\"></ol></nav>\n<main id=\"main\" tabindex=\"-1\">"
-          "<noscript>This page draws its latents with a script that stands in it.</noscript></main>\n"
-          "<script type=\"application/json\" id=\"data\">{",
-          out);
+    fputs(
+        "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the latent</a>\n"
+        "<nav aria-label=\"Latents\"><header><p id=\"found\" role=\"status\">Latents</p><small id=\"origin\"></small>"
+        "<input id=\"find\" type=\"search\" placeholder=\"Number or token\" aria-label=\"Find a latent by number, "
+        "token or "
+        "SAE\"></header><ol id=\"list\"></ol><footer><span class=\"keys\"><kbd>j</kbd> <kbd>k</kbd> next, back "
+        "<kbd>/</kbd> find</span><label><input id=\"keys\" type=\"checkbox\" checked>keys</label></footer></nav>\n"
+        "<main id=\"main\" tabindex=\"-1\"><noscript>This page draws its latents with a script that stands in it; the "
+        "browser does not run it.</noscript></main>\n<div id=\"say\" class=\"unseen\" role=\"status\"></div>\n"
+        "<script type=\"application/json\" id=\"data\">{",
+        out);
 }
 
 static void put_origin(FILE *out, const sae_store *store)

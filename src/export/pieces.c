@@ -39,7 +39,7 @@ const sae_piece *sae_pieces_of(const sae_store_passage *p, sae_arena *arena, siz
     for (size_t t = 0; pieces && t < p->count;) {
         sae_piece *piece = &pieces[(*count)++];
         size_t size = 0, used = 0;
-        *piece = (sae_piece){.first = t, .count = 1};
+        *piece = (sae_piece){.first = t, .count = 1, .special = p->tokens[t].special};
         while (t + piece->count < p->count && p->tokens[t + piece->count].joined) piece->count++;
         for (size_t k = 0; k < piece->count; k++) size += p->tokens[t + k].text.size;
         char *bytes = sae_arena_alloc(arena, size + 1, 1);

@@ -10,7 +10,7 @@ typedef struct sae_piece {
     size_t first, count; /* tokens of the passage */
     const char *text;    /* UTF-8; where broken, bytes that are none are written as \xE2 */
     size_t size;
-    bool broken;
+    bool broken, special;
 } sae_piece;
 
 /* The pieces of a passage, in the arena; NULL when it is out of memory. */

@@ -10,7 +10,7 @@
 typedef struct word {
     const char *text;
     size_t size;
-    bool broken;
+    bool broken, special;
 } word;
 
 struct sae_words {
@@ -46,13 +46,15 @@ void sae_words_free(sae_words *w)
 }
 
 /* The slot of a text, or the empty one where it belongs. */
-static int64_t slot_of(const sae_words *w, const char *text, size_t size, bool broken)
+static int64_t slot_of(const sae_words *w, const word *wanted)
 {
-    int64_t at = (int64_t)(sae_hash(text, size) & (uint64_t)(w->n_slots - 1));
+    int64_t at = (int64_t)(sae_hash(wanted->text, wanted->size) & (uint64_t)(w->n_slots - 1));
     for (;; at = (at + 1) & (w->n_slots - 1)) {
         const word *there = w->slots[at] ? &w->list[w->slots[at] - 1] : NULL;
         if (!there) return at;
-        if (there->size == size && there->broken == broken && memcmp(there->text, text, size) == 0) return at;
+        if (there->size == wanted->size && there->broken == wanted->broken && there->special == wanted->special &&
+            memcmp(there->text, wanted->text, wanted->size) == 0)
+            return at;
     }
 }
 
@@ -70,8 +72,7 @@ static bool grow(sae_words *w)
     if (!slots) return false;
     w->slots = slots;
     w->n_slots *= 2;
-    for (int64_t i = 0; i < w->count; i++)
-        w->slots[slot_of(w, w->list[i].text, w->list[i].size, w->list[i].broken)] = i + 1;
+    for (int64_t i = 0; i < w->count; i++) w->slots[slot_of(w, &w->list[i])] = i + 1;
     sae_free(old);
     return true;
 }
@@ -82,14 +83,15 @@ int64_t sae_words_id(sae_words *w, const sae_piece *piece)
         w->failed = true;
         return 0;
     }
-    int64_t at = slot_of(w, piece->text, piece->size, piece->broken);
+    word wanted = {piece->text, piece->size, piece->broken, piece->special};
+    int64_t at = slot_of(w, &wanted);
     if (w->slots[at] == 0) {
         const char *copy = sae_arena_copy(&w->texts, piece->text, piece->size);
         if (!copy) {
             w->failed = true;
             return 0;
         }
-        w->list[w->count++] = (word){copy, piece->size, piece->broken};
+        w->list[w->count++] = (word){copy, piece->size, piece->broken, piece->special};
         w->slots[at] = w->count;
     }
     return w->slots[at] - 1;
@@ -104,8 +106,8 @@ void sae_words_put(const sae_words *w, FILE *out)
 {
     for (int64_t i = 0; i < w->count; i++) {
         if (i) fputc(',', out);
-        if (w->list[i].broken) fputc('[', out);
+        if (w->list[i].broken || w->list[i].special) fputc('[', out);
         sae_json_put_text(out, w->list[i].text, w->list[i].size);
-        if (w->list[i].broken) fputc(']', out);
+        if (w->list[i].broken || w->list[i].special) fputs(w->list[i].special ? ",1]" : "]", out);
     }
 }

@@ -73,7 +73,7 @@ export async function suite(body) {
       });
       page.on('request', (request) => {
         const asked = request.url();
-        if (asked !== url && !asked.startsWith('data:') && !allowed(asked)) page.complaints.push(`request: ${asked}`);
+        if (asked !== url.replace(/#.*/, '') && !asked.startsWith('data:') && !allowed(asked)) page.complaints.push(`request: ${asked}`);
       });
       await page.goto(url);
       return page;
