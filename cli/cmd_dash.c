@@ -179,7 +179,7 @@ static sae_status open_acts(settings *s, opened *o, cli_app *app, sae_error *err
     CLI_TRY(cli_rows_open(&o->rows, s->acts, app, err));
     s->dash.max_tokens = s->text.max_tokens;
     if (s->model) {
-        CLI_TRY(sae_lm_open(&o->lm.lm, s->model, &app->env, err));
+        CLI_TRY(cli_lm_open_model(&o->lm.lm, s->model, app, err));
         status = sae_tokenizer_open(&o->lm.tokenizer, s->model, err);
     } else if (s->tokenizer) {
         status = sae_tokenizer_open_decoder(&o->tokenizer, s->tokenizer, err);
@@ -196,9 +196,10 @@ static void print_result(cli_app *app, const sae_store *store, const char *path)
     fprintf(app->out, "Dashboards of ");
     cli_print_tokens(app->out, m->tokens, m->excluded);
     fputs("\n\n", app->out);
-    const char *const headings[] = {"SAE", "latents", "dead", "L0", "FVU"};
+    const char *const headings[] = {"SAE", "latents", "dead", "L0", "FVU", "CE recovered"};
+    bool losses = m->n_saes > 0 && sae_store_get_sae(store, 0)->ce_tokens > 0;
     cli_table table;
-    cli_table_start(&table, headings, CLI_COUNT(headings));
+    cli_table_start(&table, headings, CLI_COUNT(headings) - (losses ? 0 : 1));
     for (size_t i = 0; i < m->n_saes; i++) {
         const sae_store_sae *s = sae_store_get_sae(store, (int64_t)i);
         cli_table_text(&table, s->name);
@@ -206,9 +207,27 @@ static void print_result(cli_app *app, const sae_store *store, const char *path)
         cli_table_count(&table, s->dead);
         cli_table_number(&table, s->l0, 4);
         cli_table_number(&table, s->fvu, 4);
+        if (losses) cli_table_percent(&table, s->ce_recovered);
     }
     cli_table_print(&table, app->out);
     fprintf(app->out, "\nWrote %s\n", path);
+}
+
+static void losses_json(cli_json *json, const sae_store_sae *s)
+{
+    if (s->ce_tokens == 0) {
+        cli_json_null(json, "ce");
+        return;
+    }
+    cli_json_object(json, "ce");
+    cli_json_real(json, "clean", s->ce_clean);
+    cli_json_real(json, "spliced", s->ce_spliced);
+    cli_json_real(json, "zero", s->ce_zero);
+    cli_json_real(json, "mean", s->ce_mean);
+    cli_json_real(json, "recovered", s->ce_recovered);
+    cli_json_real(json, "kl", s->ce_kl);
+    cli_json_int(json, "tokens", s->ce_tokens);
+    cli_json_end(json);
 }
 
 static void print_json(cli_app *app, const sae_store *store, const char *path)
@@ -231,6 +250,7 @@ static void print_json(cli_app *app, const sae_store *store, const char *path)
         cli_json_int(&json, "dead", s->dead);
         cli_json_real(&json, "l0", s->l0);
         cli_json_real(&json, "fvu", s->fvu);
+        losses_json(&json, s);
         cli_json_end(&json);
     }
     cli_json_end(&json);
@@ -258,7 +278,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
                             .source = o.rows.source,
                             .acts = o.rows.acts,
                             .contexts = o.lm.contexts,
-                            .keep_first = app->common.keep_first,
+                            .rows = &o.rows.config,
                             .tokenizer = o.tokenizer ? o.tokenizer : o.lm.tokenizer,
                             .lm = o.lm.lm,
                             .unembed = s.unembed,
@@ -298,7 +318,8 @@ static const cli_note examples[] = {
 static const cli_note json_keys[] = {
     {"out, build", "the database, and the hash of what it holds"},
     {"tokens, excluded, documents", "rows encoded, rows left out, documents of the text"},
-    {"saes", "array of {name, path, n, dead, l0, fvu}; dead: latents that never fired on these tokens"},
+    {"saes", "array of {name, path, n, dead, l0, fvu, ce}; dead: latents that never fired on these tokens; ce: null "
+             "if it was not measured, else {clean, spliced, zero, mean, recovered, kl, tokens} as of sae eval"},
 };
 
 const cli_command cli_dash = {

@@ -229,7 +229,11 @@ static void print_tables(const settings *s, const made *m, FILE *out)
     cli_format_count(tokens, sizeof tokens, r->tokens);
     cli_format_count(steps, sizeof steps, r->steps);
     cli_format_number(speed, sizeof speed, r->seconds, 3);
-    fprintf(out, "Trained on %s tokens in %s steps, %s seconds: %s\n\n", tokens, steps, speed, s->out);
+    fprintf(out, "Trained on %s tokens in %s steps, ", tokens, steps);
+    if (r->resumed_from == r->steps)
+        fprintf(out, "all of them before: %s\n\n", s->out);
+    else
+        fprintf(out, "%s seconds: %s\n\n", speed, s->out);
     print_saes(m, out);
     print_thetas(r, out);
 }
@@ -305,7 +309,12 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_show_settings(app, &cli_train, s->acts ? 2 : cli_train.n_groups, s);
     CLI_TRY(open_source(s, &rows, &lm, app, err));
     CLI_TRY(sae_train(&s->train, rows.source, s->out, &m.result, &app->env, err));
-    CLI_TRY(measure(&m, rows.source, &app->env, err));
+    status = measure(&m, rows.source, &app->env, err);
+    if (status == SAE_E_INTERRUPTED)
+        CLI_TRY(sae_fail(err, status,
+                         "stopped while measuring; %s is saved, and the same command with --resume measures it",
+                         s->out));
+    if (status != SAE_OK) goto done;
     if (app->common.json)
         print_json(s, &m, app->out);
     else
@@ -368,7 +377,8 @@ const cli_command cli_train = {
         "as "
         "if trained alone.\n\n"
         "A saved SAE is a directory that SAELens 6 loads. Ctrl-C or SIGTERM saves a checkpoint; the same command "
-        "with --resume goes on, and ends with the same bits as a run that was never stopped.\n\n"
+        "with --resume goes on, and ends with the same bits as a run that was never stopped; of a finished run it "
+        "measures and prints the result again.\n\n"
         "A recipe is a JSON file {\"source\", \"options\", \"source_values\", \"cites\", \"differs\"}: the options are "
         "set before those of the command line, by their names without dashes; the rest says where they come from.",
     .groups = groups,

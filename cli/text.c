@@ -112,7 +112,7 @@ sae_status cli_lm_check(const char *model, const sae_text_config *text, sae_erro
     return SAE_OK;
 }
 
-static sae_status open_model(sae_lm **out, const char *model, cli_app *app, sae_error *err)
+sae_status cli_lm_open_model(sae_lm **out, const char *model, cli_app *app, sae_error *err)
 {
     const sae_precision precision = (sae_precision)app->common.precision;
     sae_lm *lm;
@@ -133,7 +133,7 @@ sae_status cli_lm_open(cli_lm *out, const char *model, const sae_text_config *te
     sae_status status = cli_lm_check(model, text, err);
     cli_lm opened = {0};
     if (status != SAE_OK) return status;
-    CLI_TRY(open_model(&opened.lm, model, app, err));
+    CLI_TRY(cli_lm_open_model(&opened.lm, model, app, err));
     sae_lm_info info = sae_lm_get_info(opened.lm);
     if (text->ctx > info.positions) {
         status = sae_fail(err, SAE_E_ARG, "--ctx is %lld, but %s has only %lld positions", (long long)text->ctx, model,

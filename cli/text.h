@@ -32,8 +32,9 @@ typedef struct cli_lm {
 
 /* SAE_E_ARG when model or text is missing, or text is given in two ways. */
 sae_status cli_lm_check(const char *model, const sae_text_config *text, sae_error *err);
-/* Opens the model directory in the precision of --precision and says what makes its products, reads and tokenizes the
- * text; checks first. */
+/* Opens the model directory in the precision of --precision and says what makes its products. */
+sae_status cli_lm_open_model(sae_lm **out, const char *model, cli_app *app, sae_error *err);
+/* The same, and reads and tokenizes the text; checks first. */
 sae_status cli_lm_open(cli_lm *out, const char *model, const sae_text_config *text, cli_app *app, sae_error *err);
 void cli_lm_close(cli_lm *lm);
 

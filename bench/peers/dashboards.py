@@ -177,10 +177,11 @@ def dashboards(problem, folder, ours):
     """{name: times} of those in ours."""
     sae, page = folder / "sae", folder / "page.html"
     page.unlink(missing_ok=True)
-    from_text = ["dash", sae, *text_options(problem), "--force", "--out"]
+    from_text = ["dash", sae, *text_options(problem), "--ce-tokens", 0, "--force", "--out"]
     commands = {"text": [*from_text, folder / "text.db"],
                 "bf16": [*from_text, folder / "bf16.db", "--precision", "bf16"],
-                "acts": ["dash", sae, "--acts", folder / "acts", "--model", problem.model, "--force", "--out", folder / "acts.db"],
+                "acts": ["dash", sae, "--acts", folder / "acts", "--model", problem.model, "--ce-tokens", 0, "--force",
+                         "--out", folder / "acts.db"],
                 "page": ["dash", "export", folder / "text.db", "--out", page]}
     return {name: sae_c(problem, *commands[name]) for name in ours}
 

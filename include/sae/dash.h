@@ -17,6 +17,7 @@ typedef struct sae_dash_config {
     int64_t max_tokens; /* rows to encode at most; 0: all */
     int64_t seed;       /* of samples */
     int64_t memory;     /* bytes that activations sorted by latent may take at a time */
+    int64_t ce_tokens;  /* of text on which the language model's cross-entropy is measured at most; 0: it is not */
     bool force;         /* replace a file that is there */
 } sae_dash_config;
 SAE_API sae_dash_config sae_dash_config_default(void);
@@ -30,9 +31,9 @@ typedef struct sae_dash_input {
     sae_source *source;             /* the rows to encode, opened without shuffling or holding out … */
     const sae_acts *acts;           /* … from these activations, which must have token ids, … */
     const sae_contexts *contexts;   /* … or by running a model over these contexts */
-    bool keep_first;                /* as the source was opened */
+    const sae_source_config *rows;  /* as the source was opened; NULL: the defaults */
     const sae_tokenizer *tokenizer; /* NULL: ids without text */
-    const sae_lm *lm;               /* for logit effects; NULL: none */
+    const sae_lm *lm;               /* for logit effects and cross-entropy; NULL: neither */
     const char *unembed; /* without lm: a file (safetensors, .npy, …) with W_U [vocab, d] or [d, vocab]; NULL: none … */
     const char *final_norm;         /* … and the gain of the final norm [d]; NULL: 1 */
     bool rms_norm;                  /* the final norm does not centre */
@@ -46,6 +47,9 @@ typedef struct sae_dash_input {
  * kept in a temporary file beside `path` (8 bytes for each active latent of each row), then taken up latent by latent.
  * Same bits for any number of threads. Memory: the SAEs, 12 bytes per row, 8 bytes per row and SAE, config->memory, and
  * what one block of latents needs.
+ *
+ * The cross-entropy is sae_evaluate_ce's, on the first whole contexts; with an lm that does not fit the activations
+ * (vocabulary, width of the hook) its errors are this function's.
  *
  * SAE_E_SHAPE when an SAE is of another d than the rows, SAE_E_UNSUPPORTED when the activations have no token ids,
  * SAE_E_EXISTS unless config->force, SAE_E_VALUE for NaN or Inf, SAE_E_IO for a full disk. */

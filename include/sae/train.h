@@ -127,9 +127,10 @@ typedef struct sae_train_result {
 
 /* Trains all SAEs of the grid on the source's training stream and saves them: `out` itself for one SAE, out/NAME
  * for each of a grid; metrics.jsonl and checkpoint/ beside each. What will be done (steps, memory, effective
- * settings) goes to the log first. SAE_E_EXISTS when `out` holds a run and neither resume nor force is set.
- * When env->stop is set: a checkpoint is written and SAE_E_INTERRUPTED says how to go on. A loss that is not finite
- * gives SAE_E_VALUE with the step; the last checkpoint stays. */
+ * settings) goes to the log first. SAE_E_EXISTS when `out` holds a run and neither resume nor force is set. With
+ * resume, a run that is finished gives its result again (resumed_from = steps). When env->stop is set: a checkpoint is
+ * written and SAE_E_INTERRUPTED says how to go on. A loss that is not finite gives SAE_E_VALUE with the step; the last
+ * checkpoint stays. */
 SAE_API sae_status sae_train(const sae_train_options *options, sae_source *source, const char *out,
                              sae_train_result **result, const sae_env *env, sae_error *err);
 SAE_API void sae_train_result_free(sae_train_result *result);

@@ -82,7 +82,7 @@ sae_status sae_ce_runs_measure(sae_ce_runs *r, const sae_lm_run *list, size_t n_
     if (kl) memset(kl, 0, n_runs * sizeof *kl);
     *targets = 0;
     for (int64_t first = 0; first < c->count; first += r->batch) {
-        if (sae_should_stop(r->env)) return sae_fail(err, SAE_E_INTERRUPTED, "the evaluation was stopped");
+        if (sae_should_stop(r->env)) return sae_fail(err, SAE_E_INTERRUPTED, "stopped during the evaluation");
         int64_t count = c->count - first < r->batch ? c->count - first : r->batch;
         const int32_t *tokens = c->tokens + first * c->ctx;
         for (int64_t i = 0; i < count * c->ctx; i++) r->keep[i] = excluded(r->rows, i % c->ctx, tokens[i]);

@@ -47,7 +47,7 @@ sae_status sae_code_pass(const sae_model *const *models, size_t n_models, sae_so
     reader r = {0};
     SAE_TRY(reader_make(&r, models, n_models, sae_source_get_info(source)->d, env, err));
     for (int64_t first = 0; first < tokens; first += r.block) {
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "%s was stopped", what));
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped during %s", what));
         int64_t rows = tokens - first < r.block ? tokens - first : r.block;
         SAE_TRY(sae_source_usable(source, first, rows, r.x, NULL, err));
         for (size_t i = 0; i < n_models; i++) SAE_TRY(sae_coder_encode(r.coders[i], r.x, rows, first, r.codes[i], err));

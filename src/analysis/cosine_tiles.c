@@ -131,7 +131,7 @@ sae_status sae_cosine_tiles(const sae_cosine_side *queries, const sae_cosine_sid
             sae_report_progress(env, "decoder cosines", "latents",
                                 fmin((double)(here * TILE_QUERIES), (double)queries->n), (double)queries->n, NULL);
     }
-    if (sae_should_stop(env)) status = sae_fail(err, SAE_E_INTERRUPTED, "the comparison was stopped");
+    if (sae_should_stop(env)) status = sae_fail(err, SAE_E_INTERRUPTED, "stopped during the comparison");
 done:
     workspaces_free(w, threads);
     return status;

@@ -66,7 +66,7 @@ static sae_status tridiagonal(double *A, int64_t n, double *diagonal, double *of
     reflection last = {.v = memory, .w = memory + n}, next = {.v = memory + 2 * n, .w = memory + 3 * n};
     double *column = memory + 4 * n;
     for (int64_t k = 0; k < n; k++) {
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "the eigenvalues were stopped"));
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped while finding eigenvalues"));
         /* row k as the last reflection leaves it */
         for (int64_t j = k; j < n; j++)
             column[j] = A[k * n + j] - (last.tau != 0 ? last.v[k] * last.w[j] + last.w[k] * last.v[j] : 0);

@@ -243,7 +243,7 @@ sae_status sae_matching_improve(sae_matching *m, const sae_edge *edges, int64_t 
     for (int near = 0; near < 2; near++)
         for (int64_t i = 0; i < m->n[near]; i++) {
             if (i % BETWEEN_REPORTS == 0) {
-                if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "the matching was stopped"));
+                if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped while matching latents"));
                 sae_report_progress(env, "one-to-one pairs", "latents", (double)(near * m->n[0] + i),
                                     (double)(m->n[0] + m->n[1]), NULL);
             }

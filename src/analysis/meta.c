@@ -187,8 +187,6 @@ static sae_status train(sae_meta *meta, const sae_meta_rows *rows, const sae_met
     sae_log(env, SAE_LOG_INFO, "training on %lld decoder rows; what follows counts them as tokens",
             (long long)rows->count);
     status = sae_train(&options, source, dir, &result, env, err);
-    /* a run that was stopped after its training, when the SAE was there and was being measured */
-    if (status == SAE_E_EXISTS && config->resume) status = SAE_OK;
 done:
     sae_train_result_free(result);
     sae_source_close(source);

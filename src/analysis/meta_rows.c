@@ -46,7 +46,7 @@ static sae_status find_firing(sae_meta_rows *out, const sae_model *model, sae_so
     sae_encoded_warn(model, acts, env);
     int64_t usable = sae_source_get_info(acts)->usable;
     out->tokens = max_tokens > 0 && max_tokens < usable ? max_tokens : usable;
-    return sae_code_pass(&model, 1, acts, out->tokens, "which latents fire", mark, fired, env, err);
+    return sae_code_pass(&model, 1, acts, out->tokens, "finding latents that fire", mark, fired, env, err);
 }
 
 static bool is_zero(const float *row, int64_t d)

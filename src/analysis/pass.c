@@ -14,7 +14,7 @@ sae_status sae_pass(const sae_model *const *models, size_t n_models, sae_source 
     sae_encoded e;
     SAE_TRY(sae_encoded_new(&e, models, n_models, source, env, err));
     for (int64_t first = 0; first < total; first += e.capacity) {
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "%s was stopped", what));
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped during %s", what));
         int64_t rows = total - first < e.capacity ? total - first : e.capacity;
         SAE_TRY(held_out ? sae_source_held_out(source, first, rows, e.x, err)
                          : sae_source_usable(source, first, rows, e.x, NULL, err));

@@ -240,7 +240,7 @@ sae_status sae_pursue(const sae_pursuit_job *job, double *errors, int32_t *taken
         if (omp_get_thread_num() == 0) /* the thread that called */
             sae_report_progress(env, what, "rows", (double)before, (double)job->rows, NULL);
     }
-    if (sae_should_stop(env)) status = sae_fail(err, SAE_E_INTERRUPTED, "the pursuit was stopped");
+    if (sae_should_stop(env)) status = sae_fail(err, SAE_E_INTERRUPTED, "stopped during the pursuit");
 done:
     workspaces_free(w, threads);
     sae_free(G);

@@ -72,7 +72,7 @@ sae_status sae_quadratic_weigh(sae_pairs *sums, int64_t n_small, const float *sm
             sums->values[e] *= sae_dot_double(w, other, d) / (double)tokens;
         }
     }
-    if (sae_should_stop(env)) return sae_fail(err, SAE_E_INTERRUPTED, "stitching was stopped");
+    if (sae_should_stop(env)) return sae_fail(err, SAE_E_INTERRUPTED, "stopped while stitching");
         /* what lies left of the diagonal is the same number */
 #pragma omp parallel for num_threads(threads) schedule(dynamic, CHUNK)
     for (int64_t i = 0; i < sums->n; i++)

@@ -159,7 +159,7 @@ static sae_status choose_greedily(const sae_quadratic *form, const sae_stitch_gr
     SAE_TRY(sae_stitch_walk_make(&w, form, graph, err));
     for (int32_t o = 0; o < n; o++) out[o] = o;
     for (int64_t done = 0; done < n; done++) {
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stitching was stopped"));
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped while stitching"));
         int64_t best = done;
         double lowest = INFINITY;
         for (int64_t at = done; at < n; at++) {

@@ -1,6 +1,8 @@
 /* From SAEs and a text to a database: the order of the work. */
+#include "base/alloc.h"
 #include "base/error.h"
 #include "dash/block.h"
+#include "dash/loss.h"
 #include "dash/results.h"
 #include "dash/saes.h"
 #include "dash/text.h"
@@ -10,7 +12,7 @@
 
 sae_dash_config sae_dash_config_default(void)
 {
-    return (sae_dash_config){.memory = (int64_t)1 << 30};
+    return (sae_dash_config){.memory = (int64_t)1 << 30, .ce_tokens = 16384};
 }
 
 const sae_option *sae_dash_option_table(size_t *count)
@@ -32,6 +34,15 @@ const sae_option *sae_dash_option_table(size_t *count)
          .min = 1e6,
          .max = 1e15,
          .help = "for activations sorted by latent; less takes more passes over a temporary file"},
+        {.name = "ce-tokens",
+         .type = SAE_OPT_INT,
+         .offset = offsetof(sae_dash_config, ce_tokens),
+         .metavar = "N",
+         .default_text = "16384",
+         .zero_word = "off",
+         .min = 0,
+         .max = 1e15,
+         .help = "with --model: measure the cross-entropy with reconstructions on the first N tokens"},
         {.name = "force",
          .type = SAE_OPT_BOOL,
          .offset = offsetof(sae_dash_config, force),
@@ -55,6 +66,7 @@ typedef struct build {
     const sae_dash_config *config;
     sae_dash_text text;
     sae_dash_rows rows;
+    sae_eval_ce *losses; /* [n_models] */
     sae_dash_directions directions;
     sae_dash_unembed unembed;
     sae_store_writer *writer;
@@ -87,7 +99,7 @@ static sae_status write_meta(const build *b, sae_error *err)
         {"vocab", sae_cell_int(in->tokenizer ? sae_tokenizer_vocab_size(in->tokenizer) : 0)},
         {"prepend_bos", sae_cell_int(info->meta.prepend_bos)},
         {"center_residual", sae_cell_int(info->meta.center_residual)},
-        {"keep_first", sae_cell_int(in->keep_first)},
+        {"keep_first", sae_cell_int(in->rows && in->rows->keep_first)},
         {"seed", sae_cell_int(b->config->seed)},
         {"logit_space", sae_cell_text(b->unembed.space)},
     };
@@ -148,7 +160,7 @@ static sae_status write_all(build *b, sae_error *err)
     for (size_t i = 0; i < b->in->n_models; i++) b->latents += b->rows.spools[i].n;
     SAE_TRY(write_meta(b, err));
     SAE_TRY(sae_dash_text_write(&b->text, b->in->tokenizer, b->writer, err));
-    SAE_TRY(sae_dash_saes_write(b->in, &b->rows, b->writer, b->env, err));
+    SAE_TRY(sae_dash_saes_write(b->in, b->rows.evals, b->losses, b->writer, err));
     SAE_TRY(sae_dash_results_write(b->in, b->writer, err));
     for (size_t i = 0; i < b->in->n_models; i++) SAE_TRY(write_sae(b, i, err));
 done:
@@ -161,10 +173,13 @@ sae_status sae_dash_build(const sae_dash_input *in, const sae_dash_config *confi
     sae_status status;
     build b = {.in = in, .config = config, .env = env};
     SAE_TRY(check(in, err));
+    b.losses = sae_alloc(in->n_models, sizeof *b.losses);
+    if (!b.losses) SAE_TRY(sae_fail_memory(err, "losses", in->n_models * sizeof *b.losses));
     SAE_TRY(sae_store_writer_open(&b.writer, path, config->force, err));
     SAE_TRY(sae_dash_unembed_open(&b.unembed, in, err));
     SAE_TRY(sae_dash_text_read(&b.text, in, err));
     SAE_TRY(sae_dash_collect(&b.rows, in, config, &b.text, path, env, err));
+    SAE_TRY(sae_dash_losses(b.losses, in, config, &b.text, &b.rows, env, err));
     SAE_TRY(sae_dash_directions_make(&b.directions, in->models, in->n_models, env, err));
     SAE_TRY(write_all(&b, err));
     status = sae_store_writer_finish(b.writer, err);
@@ -173,6 +188,7 @@ done:
     sae_store_writer_abort(b.writer);
     sae_dash_directions_clear(&b.directions);
     sae_dash_rows_clear(&b.rows);
+    sae_free(b.losses);
     sae_dash_text_clear(&b.text);
     sae_dash_unembed_clear(&b.unembed);
     return status;

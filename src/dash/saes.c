@@ -48,8 +48,13 @@ uint64_t sae_dash_hash(const sae_model *model)
     return sae_hash(parts, sizeof parts);
 }
 
+static sae_cell loss_cell(const sae_eval_ce *ce, double value)
+{
+    return ce->tokens > 0 ? sae_cell_real(value) : sae_cell_null();
+}
+
 static sae_status write_sae(const sae_model *model, size_t index, const char *name, const char *path, uint64_t hash,
-                            const sae_eval *e, sae_store_writer *writer, sae_error *err)
+                            const sae_eval *e, const sae_eval_ce *ce, sae_store_writer *writer, sae_error *err)
 {
     const sae_model_info *info = sae_model_get_info(model);
     char hex[17];
@@ -77,29 +82,28 @@ static sae_status write_sae(const sae_model *model, size_t index, const char *na
         sae_cell_real(e->l2_ratio),
         sae_cell_real(e->rel_bias),
         sae_cell_int(e->dead),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_null(),
-        sae_cell_int(0),
+        loss_cell(ce, ce->clean),
+        loss_cell(ce, ce->spliced),
+        loss_cell(ce, ce->zero),
+        loss_cell(ce, ce->mean),
+        loss_cell(ce, ce->recovered),
+        loss_cell(ce, ce->kl),
+        sae_cell_int(ce->tokens),
         sae_cell_blob(e->density_counts, SAE_DENSITY_BINS, sizeof *e->density_counts),
     };
     return sae_store_put(writer, SAE_TABLE_SAE, cells, sizeof cells / sizeof *cells, err);
 }
 
-sae_status sae_dash_saes_write(const sae_dash_input *in, const sae_dash_rows *rows, sae_store_writer *writer,
-                               const sae_env *env, sae_error *err)
+sae_status sae_dash_saes_write(const sae_dash_input *in, const sae_eval *evals, const sae_eval_ce *losses,
+                               sae_store_writer *writer, sae_error *err)
 {
-    (void)env;
     sae_status status = SAE_OK;
     char(*names)[NAME] = sae_calloc(in->n_models, NAME);
     if (!names) return sae_fail_memory(err, "names", in->n_models * NAME);
     for (size_t i = 0; i < in->n_models && status == SAE_OK; i++) {
         make_name(names[i], names, i, in->paths[i]);
-        status = write_sae(in->models[i], i, names[i], in->paths[i], sae_dash_hash(in->models[i]), &rows->evals[i],
-                           writer, err);
+        status = write_sae(in->models[i], i, names[i], in->paths[i], sae_dash_hash(in->models[i]), &evals[i],
+                           &losses[i], writer, err);
     }
     sae_free(names);
     return status;

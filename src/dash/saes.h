@@ -5,7 +5,8 @@
 #include "dash/collect.h"
 #include "store/write.h"
 
-sae_status sae_dash_saes_write(const sae_dash_input *input, const sae_dash_rows *rows, sae_store_writer *writer,
-                               const sae_env *env, sae_error *err);
+/* evals, losses [n_models]; losses of no tokens are not known. */
+sae_status sae_dash_saes_write(const sae_dash_input *input, const sae_eval *evals, const sae_eval_ce *losses,
+                               sae_store_writer *writer, sae_error *err);
 
 #endif

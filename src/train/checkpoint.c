@@ -33,6 +33,15 @@ static void remove_states(const sae_run *run, int64_t step)
     }
 }
 
+static void remove_state_dirs(const sae_run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        char *path = sae_path_join(run->dirs[i], "checkpoint");
+        if (path) rmdir(path);
+        sae_free(path);
+    }
+}
+
 /* ---- one SAE's state ------------------------------------------------------------------------------------ */
 
 enum { PARTS = 5, SETS = 3, TENSORS = PARTS * SETS + 2 };
@@ -190,15 +199,18 @@ static json_t *data_json(const sae_run *run)
                      sae_json_text(s->meta.precision));
 }
 
-static sae_status write_run(const sae_run *run, int64_t step, bool finished, const int64_t *log_sizes, sae_error *err)
+/* log_sizes [count], or the result of a finished run. */
+static sae_status write_run(const sae_run *run, int64_t step, const int64_t *log_sizes, const sae_train_result *result,
+                            sae_error *err)
 {
     char *path = sae_path_join(run->out, "run.json");
     json_t *sizes = json_array();
     for (size_t i = 0; i < run->count; i++)
         json_array_append_new(sizes, json_integer(log_sizes ? (json_int_t)log_sizes[i] : 0));
-    json_t *object = json_pack("{s:i, s:I, s:I, s:b, s:o, s:o, s:o}", "format", FORMAT, "step", (json_int_t)step,
-                               "steps", (json_int_t)run->steps, "finished", (int)finished, "data", data_json(run),
-                               "options", options_json(run), "metrics_bytes", sizes);
+    json_t *object =
+        json_pack("{s:i, s:I, s:I, s:b, s:o, s:o, s:o, s:o*}", "format", FORMAT, "step", (json_int_t)step, "steps",
+                  (json_int_t)run->steps, "finished", result != NULL, "data", data_json(run), "options",
+                  options_json(run), "metrics_bytes", sizes, "made", result ? sae_run_made_json(result) : NULL);
     sae_status status = path && object ? sae_json_write(path, object, err) : sae_fail_memory(err, "run.json", 4096);
     json_decref(object);
     sae_free(path);
@@ -268,7 +280,7 @@ sae_status sae_run_save(sae_run *run, sae_error *err)
     if (previous == run->trainer->step) goto done;
     SAE_TRY(sae_run_sync_logs(run, sizes, err));
     for (size_t i = 0; i < run->count; i++) SAE_TRY(save_state(run, i, err));
-    SAE_TRY(write_run(run, run->trainer->step, false, sizes, err));
+    SAE_TRY(write_run(run, run->trainer->step, sizes, NULL, err));
     if (previous >= 0) remove_states(run, previous);
 done:
     if (status != SAE_OK && previous != run->trainer->step) remove_states(run, run->trainer->step);
@@ -277,7 +289,7 @@ done:
     return status;
 }
 
-sae_status sae_run_load(sae_run *run, sae_error *err)
+sae_status sae_run_load(sae_run *run, sae_train_result *result, bool *finished, sae_error *err)
 {
     sae_status status;
     json_t *then = NULL, *now = NULL;
@@ -292,8 +304,11 @@ sae_status sae_run_load(sae_run *run, sae_error *err)
     json_decref(now);
     now = data_json(run);
     SAE_TRY(compare_entries(run, "the data's", json_object_get(then, "data"), now, err));
-    if (json_is_true(json_object_get(then, "finished"))) {
-        status = sae_fail(err, SAE_E_EXISTS, "--resume: the run in %s is finished; nothing is left to do", run->out);
+    *finished = json_is_true(json_object_get(then, "finished"));
+    if (*finished) {
+        SAE_TRY(sae_run_made_read(run, json_object_get(then, "made"), result, err));
+        run->trainer->step = step;
+        remove_state_dirs(run); /* made anew by this run */
         goto done;
     }
     for (size_t i = 0; i < run->count; i++) {
@@ -308,16 +323,12 @@ done:
     return status;
 }
 
-sae_status sae_run_finish(sae_run *run, sae_error *err)
+sae_status sae_run_finish(sae_run *run, const sae_train_result *result, sae_error *err)
 {
-    sae_status status = write_run(run, run->steps, true, NULL, err);
+    sae_status status = write_run(run, run->steps, NULL, result, err);
     if (status != SAE_OK) return status;
     remove_states(run, run->trainer->step);
-    for (size_t i = 0; i < run->count; i++) {
-        char *path = sae_path_join(run->dirs[i], "checkpoint");
-        if (path) rmdir(path);
-        sae_free(path);
-    }
+    remove_state_dirs(run);
     return SAE_OK;
 }
 
@@ -372,11 +383,7 @@ done:
 
 void sae_run_leave_nothing(const sae_run *run)
 {
-    for (size_t i = 0; i < run->count; i++) {
-        char *states = sae_path_join(run->dirs[i], "checkpoint");
-        if (states) rmdir(states);
-        sae_free(states);
-        rmdir(run->dirs[i]);
-    }
+    remove_state_dirs(run);
+    for (size_t i = 0; i < run->count; i++) rmdir(run->dirs[i]);
     rmdir(run->out);
 }

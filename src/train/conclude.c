@@ -229,14 +229,9 @@ sae_status sae_run_conclude(sae_run *run, size_t i, sae_train_sae *out, sae_erro
     const sae_source_info *info = sae_source_get_info(run->source);
     sae_model *model = NULL;
     folded f = {0};
-    out->config = t->config;
     out->theta = NAN;
     out->lambda = t->config.k > 0 ? NAN : sae_thresholds_lambda(t, run->steps, run->steps);
     out->thetas = (sae_thetas){NAN, NAN, NAN, NAN, NAN, NAN};
-    if (snprintf(out->path, sizeof out->path, "%s", run->dirs[i]) >= (int)sizeof out->path) {
-        status = sae_fail(err, SAE_E_ARG, "the path %s is too long", run->dirs[i]);
-        goto done;
-    }
     if (t->config.arch == SAE_ARCH_BATCHTOPK || t->config.arch == SAE_ARCH_MATRYOSHKA) {
         out->thetas.running = sae_running_theta_value(&t->theta) / t->scale;
         SAE_TRY(calibrate(run, i, &out->thetas.calibrated, err));

@@ -104,18 +104,35 @@ static void announce_scale(const sae_run *run)
     }
 }
 
-static sae_status begin(sae_run *run, sae_train_result *result, sae_error *err)
+static sae_status name_saes(const sae_run *run, sae_train_result *result, sae_error *err)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        sae_train_sae *sae = &result->saes[i];
+        sae->config = run->trainer->saes[i].config;
+        if (snprintf(sae->path, sizeof sae->path, "%s", run->dirs[i]) >= (int)sizeof sae->path)
+            return sae_fail(err, SAE_E_ARG, "the path %s is too long", run->dirs[i]);
+    }
+    return SAE_OK;
+}
+
+/* *finished: an earlier part of the run made everything, and `result` is whole. */
+static sae_status begin(sae_run *run, sae_train_result *result, bool *finished, sae_error *err)
 {
     sae_status status;
     sae_model *init = NULL;
     if (run->options.init) SAE_TRY(sae_model_load(&init, run->options.init, err));
     SAE_TRY(sae_trainer_create(&run->trainer, run->configs, run->count, run->d, run->batch, run->steps, run->env, err));
+    SAE_TRY(name_saes(run, result, err));
     SAE_TRY(sae_run_prepare_output(run, err));
     announce(run);
     result->resumed_from = -1;
     if (run->options.resume) {
-        SAE_TRY(sae_run_load(run, err));
+        SAE_TRY(sae_run_load(run, result, finished, err));
         result->resumed_from = run->trainer->step;
+        if (*finished) {
+            sae_log(run->env, SAE_LOG_INFO, "the run in %s is finished: nothing is left to train", run->out);
+            goto done;
+        }
         sae_log(run->env, SAE_LOG_INFO, "going on after step %lld", (long long)run->trainer->step);
     } else {
         SAE_TRY(sae_run_start(run, init, err));
@@ -203,15 +220,18 @@ sae_status sae_train(const sae_train_options *options, sae_source *source, const
         goto done;
     }
     r->n_saes = run.count;
-    SAE_TRY(begin(&run, r, err));
-    SAE_TRY(all_steps(&run, err));
-    for (size_t i = 0; i < run.count; i++) sae_training_drop_moments(&run.trainer->saes[i]);
-    for (size_t i = 0; i < run.count; i++) SAE_TRY(sae_run_conclude(&run, i, &r->saes[i], err));
-    SAE_TRY(sae_run_finish(&run, err));
     r->steps = run.steps;
     r->tokens = run.steps * run.batch;
-    r->seconds = sae_now() - began;
-    r->reading = run.reading;
+    bool finished = false;
+    SAE_TRY(begin(&run, r, &finished, err));
+    if (!finished) {
+        SAE_TRY(all_steps(&run, err));
+        for (size_t i = 0; i < run.count; i++) sae_training_drop_moments(&run.trainer->saes[i]);
+        for (size_t i = 0; i < run.count; i++) SAE_TRY(sae_run_conclude(&run, i, &r->saes[i], err));
+        r->seconds = sae_now() - began;
+        r->reading = run.reading;
+        SAE_TRY(sae_run_finish(&run, r, err));
+    }
     *result = r;
     r = NULL;
 done:

@@ -4,6 +4,7 @@
 
 #include "train/training.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 typedef struct sae_run {
@@ -36,11 +37,16 @@ sae_status sae_run_prepare_output(sae_run *run, sae_error *err);
 void sae_run_leave_nothing(const sae_run *run);
 /* Whole or not at all: every SAE's state at the trainer's step, then run.json; older states are removed. */
 sae_status sae_run_save(sae_run *run, sae_error *err);
-/* Loads the state that run.json names and cuts the metrics files back to it. SAE_E_ARG when options or data differ
- * from the run's. */
-sae_status sae_run_load(sae_run *run, sae_error *err);
-/* After the SAEs are saved: run.json says so, states are removed. */
-sae_status sae_run_finish(sae_run *run, sae_error *err);
+/* Loads the state that run.json names and cuts the metrics files back to it; of a finished run, its result instead
+ * (*finished). SAE_E_ARG when options or data differ from the run's. */
+sae_status sae_run_load(sae_run *run, sae_train_result *result, bool *finished, sae_error *err);
+/* After the SAEs are saved: run.json has the result, states are removed. */
+sae_status sae_run_finish(sae_run *run, const sae_train_result *result, sae_error *err);
+
+/* The part of a result that options do not tell, as run.json keeps it (NULL without memory), and back, into a result
+ * with room for the run's SAEs. */
+json_t *sae_run_made_json(const sae_train_result *result);
+sae_status sae_run_made_read(const sae_run *run, const json_t *json, sae_train_result *result, sae_error *err);
 
 /* ---- metrics.jsonl ------------------------------------------------------------------------------------- */
 

@@ -182,6 +182,23 @@ async function checkLatent(t, site) {
     await page.locator('.texts .t').nth(2).hover();
     await page.locator('.hint').waitFor({ timeout: 5000 });
   });
+  await t.check('latent: the hint stays with its token when moving scrolls the page', async () => {
+    await page.mouse.move(0, 0);
+    await page.setViewportSize({ width: 1280, height: 300 });
+    const last = page.locator('.texts .passage').last();
+    await last.evaluate((passage) => passage.focus({ preventScroll: true }));
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(() => scrollY > 0);
+    await drawn(page);
+    const gap = await page.evaluate(() => {
+      const hint = document.querySelector('.hint')?.getBoundingClientRect(), token = document.querySelector('.t.here').getBoundingClientRect();
+      return hint ? Math.min(Math.abs(token.top - hint.bottom), Math.abs(hint.top - token.bottom)) : -1;
+    });
+    equal(Math.round(gap), 8, 'pixels between the token and its hint');
+    await page.keyboard.press('Escape');
+    await page.setViewportSize(desktop.viewport);
+  });
   await t.check('latent: r, g, / and the search', async () => {
     await press(page, 'r');
     assert(/\/f\/\d+$/.test(path(page)), page.url());

@@ -2,7 +2,7 @@
 // text; numbers are those that the activations give.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accessibilityFaults, assert, equal, suite } from './harness.mjs';
+import { accessibilityFaults, assert, equal, root, suite } from './harness.mjs';
 import { drawn, hostile, isText, large, makeDatabase, serve, small, visit, withModel } from './site.mjs';
 
 const desktop = { name: 'desktop, light', viewport: { width: 1280, height: 900 }, colorScheme: 'light' };
@@ -159,6 +159,19 @@ async function checkNumbers(t, site) {
   await t.close(page);
 }
 
+// The recovered share that sae eval prints for the same tokens.
+async function checkLosses(t, site) {
+  const { saes } = JSON.parse(t.run('eval', `saes/${small}`, '--acts', 'acts', '--model', join(root, 'demo/model'), '--text', 'text.txt', '--text-tokens', '5k', '--json'));
+  const page = await visit(t, site, '/');
+  await t.check('recovered cross-entropy is that of sae eval', async () => {
+    const cells = await page.locator('tbody tr').filter({ hasText: small }).locator('td').allTextContents();
+    const at = (await page.locator('thead th').allTextContents()).findIndex((text) => text.startsWith('CE recovered'));
+    const wanted = 100 * saes[0].ce.recovered;
+    assert(Math.abs(Number(cells[at].replace('%', '').replace('\u2212', '-')) - wanted) <= 0.06, `${cells[at]} is not ${wanted}`);
+  });
+  await t.close(page);
+}
+
 await suite(async (t) => {
   makeDatabase(t);
   const site = await serve(t, ...withModel);
@@ -167,5 +180,6 @@ await suite(async (t) => {
     for (const view of thorough.includes(name) ? [desktop, dark, phone] : [desktop, phone]) await checkPage(t, site, name, address.replace('{nearest}', items[0].vs_latent), view);
   await checkHostile(t, site);
   await checkNumbers(t, site);
+  await checkLosses(t, site);
   await t.check('Ctrl-C ends the server well', async () => equal(await site.stop(), 0, 'exit status'));
 });

@@ -56,17 +56,28 @@ export async function serve(t, ...options) {
 
 export const withModel = ['--model', model, '--labels', 'labels.db'];
 
+const asked = new WeakMap(); // page -> its requests that were not answered yet
+
 // Opens an address of the site and waits until it is drawn. Requests to the site itself are no complaint.
 export async function visit(t, site, path, options = {}) {
-  const page = await t.open(site.url + path, options, (asked) => asked.startsWith(`${site.url}/`));
+  const page = await t.open(site.url + path, options, (url) => url.startsWith(`${site.url}/`));
+  const open = new Set();
+  asked.set(page, open);
+  page.on('request', (request) => open.add(request));
+  page.on('requestfinished', (request) => open.delete(request));
+  page.on('requestfailed', (request) => open.delete(request));
   await drawn(page);
   return page;
 }
 
-// The page is there and nothing is being read any more. Drawings come a frame later, when their room is known.
+// The page is there, and nothing is being read or written any more. Drawings come a frame later, when their room is known.
 export async function drawn(page) {
-  await page.waitForSelector('main[aria-busy="false"] h1');
-  await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
+  const end = Date.now() + 20_000;
+  do {
+    assert(Date.now() < end, 'the page does not come to rest');
+    await page.waitForSelector('main[aria-busy="false"] h1');
+    await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
+  } while (asked.get(page)?.size > 0);
 }
 
 export const query = (page) => new URL(page.url()).searchParams;

@@ -19,6 +19,31 @@ equals "L0 of sae eval" "$(value saes.0.l0)" "$l0"
 works "$sae" dash "${saes[@]}" --acts acts --tokenizer "$model/tokenizer.json" --out again.db
 matches out.txt 'batchtopk-128-k4 +128'
 
+# ---- cross-entropy: what sae eval measures on the same tokens ---------------------------------------------------
+# losses: everything under saes.N.ce that both commands print
+losses() {
+    for i in 0 1; do
+        for key in clean spliced zero mean recovered kl tokens; do printf '%s ' "$(value saes.$i.ce.$key)"; done
+    done
+}
+ways=("" "--keep-first --exclude-tokens 11,13")
+"$sae" eval "${saes[0]}" --acts acts --model "$model" --text text.txt --text-tokens 256 --precision bf16 >out.txt 2>err.txt &&
+    ways+=("--precision bf16")
+for way in "${ways[@]}"; do
+    works "$sae" eval "${saes[@]}" --acts acts --model "$model" --text text.txt --text-tokens 2100 $way --json
+    wanted=$(losses)
+    matches <(echo "$wanted") '^([0-9.]+ ){14}$'
+    works "$sae" dash "${saes[@]}" --acts acts --model "$model" --ce-tokens 2100 $way --out ce.db --json --force
+    equals "cross-entropy${way:+ with }$way" "$(losses)" "$wanted"
+done
+works "$sae" dash "${saes[@]}" --model "$model" --text text.txt --max-tokens 6k --ce-tokens 2100 --out ce.db --force
+matches out.txt 'FVU +CE recovered$'
+matches out.txt 'batchtopk-128-k4 .* [0-9.]+%$'
+works "$sae" dash "${saes[@]}" --acts acts --model "$model" --ce-tokens 0 --out none.db --json
+equals "cross-entropy that is not wanted" "$(value saes.0.ce)" null
+works "$sae" dash "${saes[@]}" --acts acts --tokenizer "$model/tokenizer.json" --out none.db --json --force
+equals "cross-entropy without a model" "$(value saes.0.ce)" null
+
 # ---- output tokens from files instead of the model -------------------------------------------------------------
 weights=$model/model.safetensors
 works "$sae" dash "${saes[@]}" --acts acts --tokenizer "$model/tokenizer.json" --unembed "$weights" --final-norm "$weights" \

@@ -88,7 +88,7 @@ rejects 1 'file' "${train[@]}" --width 64 --k 4 --out file
 rejects 1 '/proc/nosuch' "${train[@]}" --width 64 --k 4 --out /proc/nosuch/sae
 
 # Ctrl-C (and SIGTERM) save a checkpoint; --resume ends with the bits of a run that was never stopped
-long=("$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 60k --log-every 5)
+long=("$sae" train --acts acts --batch 256 --held-out 0.1 --width 64,128 --k 4 --tokens 240k --log-every 5)
 works "${long[@]}" --out whole
 for signal in INT TERM; do
     checks=$((checks + 3))
@@ -117,5 +117,12 @@ for signal in INT TERM; do
         same stopped/$name/cfg.json whole/$name/cfg.json
     done
 done
+# a finished run is measured and shown again (its threshold too), and nothing of it changes
+works "${long[@]}" --out whole --resume --json
+equals "step it went on from" "$(value resumed_from)" "$(value steps)"
+has_keys saes.0.theta saes.0.thetas.l0.theta saes.0.held_out.fvu
+same stopped/batchtopk-64-k4/cfg.json whole/batchtopk-64-k4/cfg.json
+absent whole/batchtopk-64-k4/checkpoint
+rejects 1 'holds a run' "${long[@]}" --out whole
 rejects 2 'nothing-there has no run to go on with' "${long[@]}" --out nothing-there --resume
 finish

@@ -1,135 +1,11 @@
-/* Whole runs: the same bits for any number of threads, alone or in a grid, and after being stopped anywhere; refusals;
- * no allocation inside a step. */
-#include "testing.h"
-
-#include <sae/train.h>
+/* Whole runs: the same bits for any number of threads, alone or in a grid; refusals; no allocation inside a step. */
+#include "train/runs.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
 #include "train/training.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-enum { ROWS = 6000, D = 24 };
-
-typedef struct fixture {
-    char dir[64];
-    float *rows;
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    strcpy(f->dir, "/tmp/sae-test-run-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    float *u = malloc(48 * D * sizeof *u);
-    f->rows = malloc(ROWS * D * sizeof *f->rows);
-    sae_synthetic_directions(1, 48, D, u);
-    sae_synthetic_rows(1, u, 48, D, 0.08, 0, ROWS, f->rows);
-    for (int i = 0; i < ROWS * D; i++) f->rows[i] = 3 * f->rows[i] + (float)(i % D) / 8;
-    free(u);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", f->dir);
-    assert_int_equal(system(command), 0);
-    free(f->rows);
-    free(f);
-    return 0;
-}
-
-/* Every kind, asked for the same sparsity; jumprelu and relu with given λ too, which start dense. */
-enum { KINDS = 7 };
-static const struct kind {
-    const char *arch, *l0, *lambda, *name; /* name: directory of width 64 in a grid */
-} kinds[KINDS] = {
-    {"topk", "4", NULL, "topk-64-k4"},
-    {"batchtopk", "4", NULL, "batchtopk-64-k4"},
-    {"matryoshka", "4", NULL, "matryoshka-64-k4"},
-    {"relu", "4", NULL, "relu-64-l04"},
-    {"jumprelu", "4", NULL, "jumprelu-64-l04"},
-    {"relu", NULL, "2", "relu-64-lambda2"},
-    {"jumprelu", NULL, "0.5", "jumprelu-64-lambda0.5"},
-};
-
-static void use_kind(sae_train_options *o, const struct kind *kind)
-{
-    o->arch = kind->arch;
-    o->k = NULL;
-    o->l0 = kind->l0;
-    o->lambda = kind->lambda;
-}
-
-static sae_train_options small_options(void)
-{
-    sae_train_options o = sae_train_options_default();
-    o.width = "64";
-    o.k = "4";
-    o.batch = 200;
-    o.tokens = 12000;
-    o.dead_tokens = 600; /* so that AuxK has work */
-    o.k_aux = 16;
-    o.log_every = 7;
-    o.checkpoint_every = 13;
-    o.held_out = 0.1;
-    return o;
-}
-
-static const char *in_dir(const fixture *f, const char *name)
-{
-    static char path[256];
-    snprintf(path, sizeof path, "%s/%s", f->dir, name);
-    return path;
-}
-
-static sae_status train_with(const fixture *f, const sae_train_options *o, const char *name, const sae_env *env,
-                             sae_train_result **result, sae_error *err)
-{
-    sae_source *source = NULL;
-    sae_source_config config = sae_source_config_default();
-    sae_train_source_config(o, &config);
-    assert_int_equal(sae_source_open_memory(&source, f->rows, ROWS, D, &config, NULL), SAE_OK);
-    sae_train_result *r = NULL;
-    sae_status status = sae_train(o, source, in_dir(f, name), &r, env, err);
-    if (result)
-        *result = r;
-    else
-        sae_train_result_free(r);
-    sae_source_close(source);
-    return status;
-}
-
-static void train_ok(const fixture *f, const sae_train_options *o, const char *name, int threads)
-{
-    sae_error err = {0};
-    sae_env env = {.threads = threads};
-    if (train_with(f, o, name, &env, NULL, &err) != SAE_OK) fail_msg("%s: %s", name, err.message);
-}
-
-static void same_files(const fixture *f, const char *a, const char *b)
-{
-    static const char *const names[] = {"sae_weights.safetensors", "cfg.json", "metrics.jsonl"};
-    for (int i = 0; i < 3; i++) {
-        char path[2][256];
-        sae_map map[2];
-        snprintf(path[0], sizeof path[0], "%s/%s/%s", f->dir, a, names[i]);
-        snprintf(path[1], sizeof path[1], "%s/%s/%s", f->dir, b, names[i]);
-        for (int k = 0; k < 2; k++) assert_int_equal(sae_map_open(&map[k], path[k], NULL), SAE_OK);
-        if (map[0].size != map[1].size || memcmp(map[0].data, map[1].data, map[0].size) != 0)
-            fail_msg("%s and %s differ", path[0], path[1]);
-        for (int k = 0; k < 2; k++) sae_map_close(&map[k]);
-    }
-}
 
 static void any_number_of_threads(void **state)
 {
@@ -173,103 +49,6 @@ static void alone_or_in_a_grid(void **state)
     alone.force = true;
     train_ok(f, &alone, "alone", 2);
     same_files(f, "alone", "seeds/batchtopk-64-k4-s5");
-}
-
-/* Stops a run when the trainer has reported `countdown` times. */
-typedef struct stopper {
-    volatile sig_atomic_t stop;
-    int countdown;
-} stopper;
-
-static void count_down(void *ud, const sae_progress *progress)
-{
-    stopper *s = ud;
-    if (strcmp(progress->what, "training") == 0 && --s->countdown <= 0) s->stop = 1;
-}
-
-static void stopped_and_resumed(void **state)
-{
-    const fixture *f = *state;
-    sae_train_options o = small_options();
-    o.width = "64,40";
-    train_ok(f, &o, "whole", 2);
-    /* between, at and right after checkpoints and logged steps, the first, the last and the last but one */
-    const int stops[] = {1, 7, 13, 26, 58};
-    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
-        stopper s = {0, stops[i]};
-        sae_env env = {.threads = 1 + (int)(i % 3), .progress = count_down, .ud = &s, .stop = &s.stop};
-        sae_error err;
-        o.force = true;
-        o.resume = false;
-        assert_int_equal(train_with(f, &o, "parts", &env, NULL, &err), SAE_E_INTERRUPTED);
-        assert_non_null(strstr(err.message, "--resume"));
-        s = (stopper){0, 3}; /* three more steps, then again */
-        o.force = false;
-        o.resume = true;
-        sae_status second = train_with(f, &o, "parts", &env, NULL, &err);
-        if (stops[i] + 3 < 60) assert_int_equal(second, SAE_E_INTERRUPTED);
-        sae_train_result *r = NULL;
-        env.progress = NULL;
-        s.stop = 0;
-        if (second == SAE_E_INTERRUPTED) {
-            if (train_with(f, &o, "parts", &env, &r, &err) != SAE_OK) fail_msg("%s", err.message);
-            assert_int_equal(r->resumed_from, stops[i] + 3 < 60 ? stops[i] + 3 : 60);
-            sae_train_result_free(r);
-        }
-        same_files(f, "whole/batchtopk-64-k4", "parts/batchtopk-64-k4");
-        same_files(f, "whole/batchtopk-40-k4", "parts/batchtopk-40-k4");
-        /* nothing is left of the states */
-        assert_false(sae_file_exists(in_dir(f, "parts/batchtopk-64-k4/checkpoint")));
-        assert_int_equal(train_with(f, &o, "parts", &env, NULL, &err), SAE_E_EXISTS);
-    }
-}
-
-/* The kinds that are not in the test above, stopped while warming up, where JumpReLU's own steps begin (24), and later.
- */
-static void every_kind_resumes(void **state)
-{
-    const fixture *f = *state;
-    for (int a = 2; a < KINDS; a++) {
-        sae_train_options o = small_options();
-        use_kind(&o, &kinds[a]);
-        o.force = true;
-        train_ok(f, &o, "whole2", 2);
-        const int stops[] = {2, 24, 40};
-        for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
-            stopper s = {0, stops[i]};
-            sae_env env = {.threads = 2, .progress = count_down, .ud = &s, .stop = &s.stop};
-            sae_error err;
-            o.force = true;
-            o.resume = false;
-            assert_int_equal(train_with(f, &o, "part2", &env, NULL, &err), SAE_E_INTERRUPTED);
-            o.force = false;
-            o.resume = true;
-            train_ok(f, &o, "part2", 1);
-            same_files(f, "whole2", "part2");
-        }
-    }
-}
-
-/* Killed without warning after a checkpoint: what was written since is ignored. */
-static void killed_and_resumed(void **state)
-{
-    const fixture *f = *state;
-    sae_train_options o = small_options();
-    sae_error err;
-    train_ok(f, &o, "whole1", 1);
-    stopper s = {0, 30};
-    sae_env env = {.threads = 1, .progress = count_down, .ud = &s, .stop = &s.stop};
-    assert_int_equal(train_with(f, &o, "killed", &env, NULL, &err), SAE_E_INTERRUPTED);
-    /* as if killed later: a half-written next state, more metrics */
-    FILE *half = fopen(in_dir(f, "killed/checkpoint/state-39.safetensors"), "w");
-    fputs("half", half);
-    fclose(half);
-    FILE *log = fopen(in_dir(f, "killed/metrics.jsonl"), "a");
-    fputs("{\"step\":35", log);
-    fclose(log);
-    o.resume = true;
-    train_ok(f, &o, "killed", 1);
-    same_files(f, "whole1", "killed");
 }
 
 static void refusals(void **state)
@@ -447,9 +226,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(alone_or_in_a_grid),
-        cmocka_unit_test(stopped_and_resumed),
-        cmocka_unit_test(every_kind_resumes),
-        cmocka_unit_test(killed_and_resumed),
         cmocka_unit_test(refusals),
         cmocka_unit_test(no_allocation_inside_a_step),
         cmocka_unit_test(no_memory),

@@ -33,8 +33,9 @@ http 200 GET /api/v1/saes
 equals "SAEs" "$(value items)" "[2]"
 equals "the first" "$(value items.0.name)" batchtopk-64-k4
 equals "its width" "$(value items.0.n)" 64
-has_no_ce=$(value items.0.ce)
-equals "cross-entropy that was not measured" "$has_no_ce" null
+for key in clean spliced zero recovered kl; do matches <(value items.1.ce.$key) '^[0-9]+\.[0-9]+$'; done
+checks=$((checks + 1))
+[ "$(value items.1.ce.tokens)" -gt 5000 ] || fail "cross-entropy on $(value items.1.ce.tokens) tokens"
 http 200 GET $a
 equals "tokens" "$(value tokens)" "$tokens"
 equals "bins of density" "$(value density_counts)" "[40]"

@@ -5,7 +5,7 @@ import { count, number, tick } from "./format.js";
 import { histogram } from "./histogram.js";
 import { copyLink } from "./keys.js";
 import { labelsOf } from "./labels.js";
-import { kindName } from "./page_saes.js";
+import { kindName, recovered } from "./page_saes.js";
 import { go, link, saePath, setQuery } from "./router.js";
 import { COLUMNS, latentTable, pager, tableQuery } from "./table.js";
 
@@ -19,7 +19,7 @@ function facts(sae) {
     ["FVU", number(sae.fvu), `explains ${number(100 * sae.explained_variance, 3)}%`],
     ["MSE", number(sae.mse), `${number(sae.mse_per_dim)} per dimension`],
     ["Cosine", number(sae.cosine), `norm ratio ${number(sae.l2_ratio, 3)}`],
-    sae.ce ? ["CE recovered", `${number(100 * sae.ce.recovered, 3)}%`, `${number(sae.ce.clean)} \u2192 ${number(sae.ce.spliced)} nats`] : null,
+    sae.ce ? ["CE recovered", recovered(sae), `${number(sae.ce.clean)} \u2192 ${number(sae.ce.spliced)} nats`] : null,
   ].filter(Boolean);
   return [
     h("dl", { class: "figures" }, items.map(([name, value, note]) => h("div", {}, h("dt", {}, name), h("dd", {}, value, h("small", {}, note))))),

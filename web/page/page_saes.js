@@ -7,6 +7,7 @@ import { go, saePath, setQuery } from "./router.js";
 
 const KINDS = { relu: "ReLU", topk: "TopK", batchtopk: "BatchTopK", jumprelu: "JumpReLU", matryoshka: "Matryoshka" };
 export const kindName = (arch) => KINDS[arch] ?? arch;
+export const recovered = ({ ce }) => (ce && ce.recovered !== null ? `${number(100 * ce.recovered, 3)}%` : "\u2013");
 
 const COLUMNS = [
   ["name", "SAE", (s) => h("a", { class: "strong", href: saePath(s.name) }, s.name), ""],
@@ -16,7 +17,7 @@ const COLUMNS = [
   ["fvu", "FVU", (s) => number(s.fvu), "r"],
   ["mse", "MSE", (s) => number(s.mse), "r"],
   ["cosine", "Cosine", (s) => number(s.cosine), "r"],
-  ["recovered", "CE recovered", (s) => (s.ce ? number(100 * s.ce.recovered, 3) + "%" : "\u2013"), "r"],
+  ["recovered", "CE recovered", recovered, "r"],
   ["dead", "Dead", (s) => count(s.dead), "r"],
 ];
 

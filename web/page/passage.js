@@ -49,20 +49,31 @@ function hideHint() {
   owner = null;
 }
 
-function showHint(span, lines) {
-  hideHint();
-  hint = h("div", { class: "hint", role: "presentation" }, lines);
-  document.body.append(hint);
-  const box = span.getBoundingClientRect(), size = hint.getBoundingClientRect();
+function placeHint() {
+  const box = owner.getBoundingClientRect(), size = hint.getBoundingClientRect();
   const left = Math.max(8, Math.min(box.left + box.width / 2 - size.width / 2, innerWidth - size.width - 8));
   const top = box.top - size.height - 8 < 60 ? box.bottom + 8 : box.top - size.height - 8;
   hint.style.left = `${left + scrollX}px`;
   hint.style.top = `${top + scrollY}px`;
+}
+
+function showHint(span, lines) {
+  hideHint();
   owner = span;
+  hint = h("div", { class: "hint", role: "presentation" }, lines);
+  document.body.append(hint);
+  placeHint();
+}
+
+// Moving the cursor can scroll the page, and so can the wheel under the pointer: the hint of a token that is still meant
+// goes with it.
+function followHint() {
+  if (owner?.matches(".here, :hover")) placeHint();
+  else hideHint();
 }
 
 addEventListener("keydown", (event) => event.key === "Escape" && hideHint());
-addEventListener("scroll", hideHint, { passive: true, capture: true });
+addEventListener("scroll", followHint, { passive: true, capture: true });
 addEventListener("popstate", hideHint);
 
 // options: {max: largest activation of the latent, peak: row of the peak, breaks, values, line, what: "activation"}
