@@ -35,6 +35,10 @@ full 40 "$sae" compare $s32 $s48 $s64 --acts acts --out new
 full 8 "$sae" stitch $s32 $s64 --acts acts --out new
 full 160 "$sae" stitch $s32 $s64 --acts acts --save at=0.5 --out new/stitching
 full 40 "$sae" stitch $s32 $s64 --acts acts --out new
+full 64 "$sae" train --acts acts --batch 256 --width 64 --k 4 --tokens 8k --out new/sae
+full 64 "$sae" train --acts acts --batch 256 --width 8,64 --k 4 --tokens 8k --out new
+full 64 "$sae" train --acts acts --batch 256 --width 64 --k 4 --tokens 8k --checkpoint-every 10 --out new
+full 64 "$sae" meta $s64 --width 48 --k 2 --epochs 2 --out new
 full 64 "$sae" harvest --model "$model" --layer 4 --text text.txt --max-tokens 4k --out new/acts
 full 8 "$sae" encode $s64 --acts acts --out new.safetensors
 full 64 "$sae" decode $s64 --codes codes.safetensors --out new
