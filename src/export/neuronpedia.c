@@ -265,7 +265,7 @@ sae_status sae_export_neuronpedia(sae_store *store, const sae_export_selection *
     SAE_TRY(write_config(&e, "source", put_source, err));
     for (size_t first = 0; first < selection->count; first += BATCH, batches++) {
         size_t count = selection->count - first < BATCH ? selection->count - first : BATCH;
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was exported to %s", dir));
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was written"));
         SAE_TRY(write_batch(&e, selection->latents + first, count, batches, err));
         sae_report_progress(env, "exporting", "latents", (double)(first + count), (double)selection->count, NULL);
     }

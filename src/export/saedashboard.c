@@ -1,8 +1,8 @@
 /* SAEDashboard's JSON: batches of features. */
 #include "base/error.h"
+#include "base/file.h"
 #include "export/feature.h"
 #include "export/file.h"
-#include "base/file.h"
 #include "export/json.h"
 
 #include <stdio.h>
@@ -21,8 +21,7 @@ static void put_source(FILE *out, const sae_feature_names *names)
 }
 
 static sae_status write_batch(sae_store *store, const sae_feature_names *names, const sae_export_latent *latents,
-                              size_t count, size_t number, const char *dir, sae_written *written,
-                              sae_error *err)
+                              size_t count, size_t number, const char *dir, sae_written *written, sae_error *err)
 {
     sae_status status;
     sae_output file = {0};
@@ -85,7 +84,7 @@ sae_status sae_export_saedashboard(sae_store *store, const sae_export_selection 
     SAE_TRY(sae_written_dirs(&written, dir, err));
     for (size_t first = 0, number = 0; first < selection->count; first += BATCH, number++) {
         size_t count = selection->count - first < BATCH ? selection->count - first : BATCH;
-        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was exported to %s", dir));
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was written"));
         SAE_TRY(write_batch(store, &names, selection->latents + first, count, number, dir, &written, err));
         sae_report_progress(env, "exporting", "latents", (double)(first + count), (double)selection->count, NULL);
     }
