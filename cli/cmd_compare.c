@@ -238,7 +238,7 @@ static sae_status print(const results *r, const settings *s, int64_t excluded, F
     cli_sparsity_print(&r->sparsity, out);
     status = r->family ? cli_family_print(r->family, out, err) : cli_compare_print(r->pair, out, err);
     if (status != SAE_OK || !s->out) return status;
-    fprintf(out, "\nWrote the report %s/index.html, and %s, tables (.csv) and pictures (.svg) beside it\n", s->out,
+    fprintf(out, "\nWrote the report %s/index.html; beside it %s, tables, pictures\n", s->out,
             markers[r->family ? FAMILY : PAIR]);
     return status;
 }

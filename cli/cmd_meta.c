@@ -114,8 +114,7 @@ static void print(const sae_meta *meta, const cli_meta_paths *paths, FILE *out)
     }
     fputs("\n\n", out);
     cli_meta_print(meta, out);
-    fprintf(out,
-            "\nWrote the meta-SAE in %s, its report %s/index.html, and meta.json, tables (.csv) and pictures (.svg)\n",
+    fprintf(out, "\nWrote the meta-SAE in %s, its report %s/index.html; beside it meta.json, tables, pictures\n",
             paths->out, paths->out);
 }
 

@@ -241,8 +241,7 @@ static void print(const sae_stitch *stitch, const char *const *words, const sett
         fprintf(out, "Wrote the SAE after %lld of %lld operations (MSE %.4g, L0 %.4g) in %s\n",
                 (long long)saved[i].entry.operations, (long long)stitch->operations, saved[i].entry.quality.mse,
                 saved[i].entry.quality.l0, saved[i].path);
-    fprintf(out, "Wrote the report %s/index.html, and stitch.json, tables (.csv) and pictures (.svg) beside it\n",
-            s->out);
+    fprintf(out, "Wrote the report %s/index.html; beside it stitch.json, tables, pictures\n", s->out);
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)

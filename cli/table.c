@@ -1,10 +1,12 @@
 #include "cli/table.h"
 
+#include "cli/help.h"
 #include "cli/progress.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,6 +76,16 @@ int cli_prefix_bytes(const char *text, int columns)
     for (; text[bytes]; bytes++)
         if (!continues(text[bytes]) && columns-- <= 0) break;
     return bytes;
+}
+
+void cli_paragraph(FILE *out, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    cli_wrap(out, text, 0, 2);
 }
 
 void cli_table_text(cli_table *table, const char *text)

@@ -18,6 +18,9 @@ void cli_format_percent(char *out, size_t size, double share);
 int cli_columns(const char *text);
 int cli_prefix_bytes(const char *text, int columns);
 
+/* A sentence or two, indented by two columns and wrapped. */
+void cli_paragraph(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #define CLI_TABLE_COLUMNS 16
 
 /* A table: `columns` cells to a row (at most CLI_TABLE_COLUMNS), the first row is the heading. Text is copied. */
