@@ -77,9 +77,9 @@ SAE_API sae_status sae_harvest(const sae_lm *lm, const sae_contexts *contexts, c
  *
  * How: the rows are cut into chunks of neighbours (1024 rows, fewer of small data; one context when the
  * model runs). Of n chunks, round(n·held_out) are held out, spread evenly (one alone lies in the
- * middle). In each epoch the training chunks are permuted and dealt into groups of about equal size that fit
- * into buffer_bytes; the usable rows of a group are permuted. So a row meets the other rows of its group, and
- * another group in the next epoch. Without shuffle: file order.
+ * middle, unless the last has as many rows). In each epoch the training chunks are permuted and dealt into
+ * groups of about equal size that fit into buffer_bytes; the usable rows of a group are permuted. So a row
+ * meets the other rows of its group, and another group in the next epoch. Without shuffle: file order.
  *
  * One thread at a time may use a source; it gathers with env->threads of its own. */
 typedef struct sae_source sae_source;
