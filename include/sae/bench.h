@@ -35,7 +35,7 @@ typedef struct sae_bench_step {
     double ratio;        /* median of total/sgemm, taken side by side */
     double survivors;    /* entries recomputed per entry kept */
     double update_bytes; /* what the update must move: parameters and moments read and written, the screen's copy
-                            written */
+                            written, the batch and its residuals read once each */
     double update_share; /* update_bytes/update over the rate of STREAM's triad, median side by side */
     double memory_limit; /* what peak_bytes may be: 3.2·(W_enc + W_dec) + the screen's copy + 96 MB */
     double tokens_per_s;

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Test instrumentation, the only mutable state of the library: it changes no result. */
 static _Atomic uint64_t allocations;
@@ -54,6 +55,21 @@ void *sae_alloc(size_t count, size_t size)
     if (bytes > SIZE_MAX - SAE_ALIGN) return NULL;
     bytes = (bytes + SAE_ALIGN) / SAE_ALIGN * SAE_ALIGN;
     return aligned_alloc(SAE_ALIGN, bytes);
+}
+
+#ifndef MADV_HUGEPAGE
+#define MADV_HUGEPAGE MADV_NORMAL
+#endif
+enum { LARGE_PAGE = 2 << 20 };
+
+void *sae_alloc_large(size_t count, size_t size)
+{
+    size_t bytes, rounded;
+    if (!sae_mul_size(count, size, &bytes) || bytes < 2 * (size_t)LARGE_PAGE) return sae_alloc(count, size);
+    if (refused() || !sae_add_size(bytes, LARGE_PAGE - 1, &rounded)) return NULL;
+    void *memory = aligned_alloc(LARGE_PAGE, rounded / LARGE_PAGE * LARGE_PAGE);
+    if (memory) (void)madvise(memory, rounded / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* a wish */
+    return memory;
 }
 
 void *sae_realloc(void *old, size_t count, size_t size)

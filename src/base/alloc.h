@@ -12,6 +12,9 @@
 void *sae_calloc(size_t count, size_t size);
 /* Uninitialised, aligned to SAE_ALIGN; pages are touched only when used. count or size 0 gives a valid pointer. */
 void *sae_alloc(size_t count, size_t size);
+/* The same for arrays that are used as a whole: large ones begin at a large page and ask for such pages, so that
+ * walking through several of them at once does not miss the translation of addresses. */
+void *sae_alloc_large(size_t count, size_t size);
 /* Grows or shrinks memory from sae_calloc, sae_realloc or malloc (not sae_alloc). On failure the old block stays. */
 void *sae_realloc(void *old, size_t count, size_t size);
 void sae_free(void *memory);

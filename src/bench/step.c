@@ -188,8 +188,9 @@ static sae_status measure(bench *b, double dead, sae_bench_step *out, sae_error 
     if (status != SAE_OK) return status;
     double matrix = 4 * (double)c->n * (double)d, copy = sae_shadow_bytes(kind, c->n, d);
     sae_train_view view = sae_trainer_get_view(b->trainer, 0);
-    *out = (sae_bench_step){
-        .peak_bytes = -1, .update_bytes = 12 * matrix + copy, .memory_limit = 6.4 * matrix + copy + 96e6};
+    *out = (sae_bench_step){.peak_bytes = -1,
+                            .update_bytes = 12 * matrix + copy + (dead > 0 ? 3 : 2) * (double)batch_bytes,
+                            .memory_limit = 6.4 * matrix + copy + 96e6};
     for (int64_t step = -SETTLE; step < r; step++) {
         sae_step_metrics m;
         double sgemm = 0, triad = 0;
@@ -218,7 +219,7 @@ sae_status sae_bench_train(const sae_bench_case *c, const sae_bench_data *data, 
     sae_status status;
     int64_t d = data->d, batch = c->batch, wide = c->n < PIECE ? c->n : PIECE;
     bench b = {.config = c, .feed = {.data = data}, .env = env};
-    b.feed.x = sae_alloc((size_t)(batch * d), sizeof(float));
+    b.feed.x = sae_alloc_large((size_t)(batch * d), sizeof(float));
     b.product = sae_alloc((size_t)(batch * wide), sizeof(float));
     b.columns = sae_calloc((size_t)c->repeats * COLUMNS, sizeof(double));
     if (!b.feed.x || !b.product || !b.columns || !sae_bench_triad_new(&b.triad, sae_threads(env))) {

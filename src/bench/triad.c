@@ -7,7 +7,7 @@
 bool sae_bench_triad_new(sae_bench_triad *out, int threads)
 {
     sae_bench_triad t = {.threads = threads};
-    for (int i = 0; i < 3; i++) t.x[i] = sae_alloc(SAE_BENCH_TRIAD, sizeof(double));
+    for (int i = 0; i < 3; i++) t.x[i] = sae_alloc_large(SAE_BENCH_TRIAD, sizeof(double));
     if (!t.x[0] || !t.x[1] || !t.x[2]) {
         sae_bench_triad_clear(&t);
         return false;

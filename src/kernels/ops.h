@@ -49,7 +49,7 @@ typedef struct sae_ops {
     float (*dot)(const float *a, const float *b, int64_t d);
     /* out[r] = dot(a, rows[r]) for 4 rows: the same bits, sharing the loads of a. */
     void (*dot4)(const float *a, const float *const rows[4], int64_t d, float out[4]);
-    /* Σ a_j² in double; any order. */
+    /* Σ a_j² in double; any order, the same everywhere. */
     double (*sum_squares)(const float *a, int64_t d);
     /* y += a·x. */
     void (*axpy)(int64_t d, float a, const float *x, float *y);
@@ -66,11 +66,11 @@ typedef struct sae_ops {
     /* out [d] = x rounded to bfloat16, to nearest, ties to even; results below the normal numbers become 0, as the
      * processors' products take them. Returns Σ (x_j − out_j)² in double, any order. */
     double (*to_bf16)(const float *x, int64_t d, uint16_t *out);
-    /* max |x_j|; a NaN may be passed over. */
+    /* max |x_j|; NaN where there is one. */
     float (*max_abs)(const float *x, int64_t d);
-    /* out [d] = q_j + offset, q_j a whole number nearest to inverse·x_j, which is at most 127 in size. Returns
-     * Σ (x_j − scale·q_j)² in double, any order. */
-    double (*to_int8)(const float *x, int64_t d, float inverse, float scale, int offset, uint8_t *out);
+    /* out [d] = q_j + offset, q_j a whole number nearest to inverse·x_j, which is at most 127 in size; *sum = Σ q_j.
+     * Returns Σ (inverse·x_j − q_j)² in float32, any order. */
+    float (*to_int8)(const float *x, int64_t d, float inverse, int offset, uint8_t *out, int32_t *sum);
     /* z_j = (sum_j − 128·bytes_j)·(scale_j·factor) + Σ_m c_m columns_m,j over `split` ≤ SAE_SPLIT columns, `stride`
      * apart; z may be sum. */
     void (*from_int8)(const sae_from_int8 *from, const int32_t *sum, float *z);

@@ -40,8 +40,12 @@ double sae_shadow_bytes(sae_screen_kind kind, int64_t n, int64_t d);
  * small. */
 float sae_byte_scale(const sae_ops *ops, const float *x, int64_t d, float *inverse);
 
-/* Row i is now w [d]. Rows of different panels may be refreshed in parallel. */
-void sae_shadow_row(const sae_shadow *shadow, const sae_ops *ops, int64_t i, const float *w);
+/* A bound of ‖x − scale·q‖ for the bytes q of x [d], from what to_int8 returned and a bound of ‖x‖. */
+float sae_byte_error(float square, int64_t d, float scale, float norm);
+
+/* These rows of W [n, d] have changed. Different rows may be refreshed in parallel; neighbours together are faster. */
+void sae_shadow_rows(const sae_shadow *shadow, const sae_ops *ops, const int32_t *latents, int64_t count,
+                     const float *W);
 /* All rows of W [n, d]. */
 void sae_shadow_fill(const sae_shadow *shadow, const float *W, int threads);
 

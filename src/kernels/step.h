@@ -66,8 +66,7 @@ typedef struct sae_dense_gradient {
     float *b_enc;         /* [n] */
 } sae_dense_gradient;
 
-#define SAE_LATENT_CHUNK 128 /* latents per unit of parallel work and of the fixed reduction order */
-#define SAE_LATENT_GROUP 32  /* latents whose gradient rows are formed together */
+#define SAE_LATENT_GROUP 32 /* latents per unit of parallel work and of the fixed reduction order */
 
 /* What one thread works in. */
 typedef struct sae_update_scratch {
@@ -76,7 +75,6 @@ typedef struct sae_update_scratch {
     float *sums;        /* [SAE_LATENT_GROUP, 2, SAE_SLICE] */
     sae_entry *entries; /* [SAE_LATENT_GROUP·rows], touched only where codes are dense */
     int32_t *starts;    /* [rows + 1] */
-    int32_t *latents;   /* [SAE_LATENT_CHUNK] */
 } sae_update_scratch;
 
 sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t rows, sae_error *err);
@@ -93,8 +91,9 @@ typedef struct sae_update {
     float *v_W_enc, *v_b_enc, *v_W_dec;
     const sae_shadow *shadow; /* of W_enc, refreshed */
     const sae_adam *adam;
-    float *bias_sums;            /* [⌈n/SAE_LATENT_CHUNK⌉, d] */
-    double *chunk_squares;       /* [⌈n/SAE_LATENT_CHUNK⌉] */
+    int32_t *order;              /* [n] */
+    float *bias_sums;            /* [⌈n/SAE_LATENT_GROUP⌉, d] */
+    double *squares;             /* [⌈n/SAE_LATENT_GROUP⌉] */
     sae_update_scratch *scratch; /* [threads] */
     int threads;
 } sae_update;

@@ -163,7 +163,7 @@ sae_status sae_model_allocate(sae_model **out, const sae_model_info *info, const
         bool matrix = i == 0 || i == 2;
         if (i == 4 && info->rule != SAE_RULE_THRESHOLD) break;
         if (!sae_mul_size(sizes[i], matrix ? d : 1, &elements) ||
-            !(model->owned[i] = sae_alloc(elements, sizeof(float)))) {
+            !(model->owned[i] = sae_alloc_large(elements, sizeof(float)))) {
             status = sae_fail(err, SAE_E_MEMORY, "out of memory for an SAE of %zu latents of %zu dimensions", n, d);
             goto done;
         }

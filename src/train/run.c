@@ -46,7 +46,7 @@ static sae_status make_run(sae_run *run, sae_error *err)
     run->dirs = sae_calloc(run->count, sizeof *run->dirs);
     run->logs = sae_calloc(run->count, sizeof *run->logs);
     run->metrics = sae_calloc(run->count, sizeof *run->metrics);
-    if (sae_mul_size((size_t)run->batch, (size_t)run->d, &cells)) run->x = sae_alloc(cells, sizeof *run->x);
+    if (sae_mul_size((size_t)run->batch, (size_t)run->d, &cells)) run->x = sae_alloc_large(cells, sizeof *run->x);
     bool ready = run->dirs && run->logs && run->metrics && run->x;
     for (size_t i = 0; ready && i < run->count; i++) {
         run->dirs[i] = *run->configs[i].name ? sae_path_join(run->out, run->configs[i].name) : sae_strdup(run->out);

@@ -72,7 +72,7 @@ void sae_trainer_bytes(const sae_train_config *configs, size_t count, sae_screen
     double tiles = (double)threads * 4 * (256.0 * 512 + (512.0 + 256) * width);
     *workspace = 4 * matrices * rows * width + 24 * entries + tiles +
                  12 * (double)threads * rows * (double)most.batch_k +
-                 (double)most.n * (2 * (8 + 4 * SAE_SEGMENTS) + 12 + 4 * width / SAE_LATENT_CHUNK) + thresholds;
+                 (double)most.n * (2 * (8 + 4 * SAE_SEGMENTS) + 16 + 4 * width / SAE_LATENT_GROUP) + thresholds;
 }
 
 void sae_trainer_free(sae_trainer *t)
@@ -102,8 +102,9 @@ void sae_trainer_free(sae_trainer *t)
     sae_free(t->column_sums);
     sae_free(t->bias_sums);
     sae_free(t->bias_gradient);
-    sae_free(t->chunk_sums);
-    sae_free(t->chunk_squares);
+    sae_free(t->order);
+    sae_free(t->group_sums);
+    sae_free(t->group_squares);
     for (int i = 0; t->update_scratch && i < t->threads; i++) sae_update_scratch_clear(&t->update_scratch[i]);
     sae_free(t->update_scratch);
     sae_free(t->dead);
@@ -141,9 +142,9 @@ static sae_status make_workspace(sae_trainer *t, const sae_train_needs *most, sa
     SAE_TRY(sae_encoder_new(&t->encoder, t->screen, t->d, t->batch, most->row_k, most->batch_k, &t->env, err));
     t->codes = sae_codes_new();
     t->aux_codes = sae_codes_new();
-    if (t->count > 1) t->c = sae_alloc(cells, sizeof(float));
-    t->e = sae_alloc(cells, (size_t)most->prefixes * sizeof(float));
-    if (aux) t->e_aux = sae_alloc(cells, sizeof(float));
+    if (t->count > 1) t->c = sae_alloc_large(cells, sizeof(float));
+    t->e = sae_alloc_large(cells, (size_t)most->prefixes * sizeof(float));
+    if (aux) t->e_aux = sae_alloc_large(cells, sizeof(float));
     t->slope = sae_alloc((size_t)entries, sizeof(float));
     t->slope_capacity = entries;
     t->aux_slope = sae_alloc((size_t)aux_entries, sizeof(float));
@@ -152,14 +153,15 @@ static sae_status make_workspace(sae_trainer *t, const sae_train_needs *most, sa
     t->column_sums = sae_alloc(d, sizeof(double));
     t->bias_sums = sae_alloc(d, sizeof(double));
     t->bias_gradient = sae_alloc(d, sizeof(float));
-    size_t chunks = ((size_t)most->n + SAE_LATENT_CHUNK - 1) / SAE_LATENT_CHUNK;
-    t->chunk_sums = sae_alloc(chunks * d, sizeof(float));
-    t->chunk_squares = sae_alloc(chunks, sizeof(double));
+    size_t groups = ((size_t)most->n + SAE_LATENT_GROUP - 1) / SAE_LATENT_GROUP;
+    t->order = sae_alloc((size_t)most->n, sizeof *t->order);
+    t->group_sums = sae_alloc(groups * d, sizeof(float));
+    t->group_squares = sae_alloc(groups, sizeof(double));
     t->update_scratch = sae_calloc((size_t)t->threads, sizeof *t->update_scratch);
     t->dead = sae_alloc((size_t)most->n, sizeof(int32_t));
     bool ready = t->codes && t->aux_codes && (t->c || t->count == 1) && t->e && (t->e_aux || !aux) && t->slope &&
                  t->aux_slope && t->row_square && t->column_scratch && t->column_sums && t->bias_sums &&
-                 t->bias_gradient && t->chunk_sums && t->chunk_squares && t->update_scratch && t->dead;
+                 t->bias_gradient && t->order && t->group_sums && t->group_squares && t->update_scratch && t->dead;
     if (!ready) {
         status = sae_fail(err, SAE_E_MEMORY, "out of memory for the workspace of batches of %zu rows of %zu values",
                           rows, d);

@@ -64,7 +64,7 @@ sae_status sae_training_new(sae_training *out, const sae_train_config *config, s
     bool ready = t.since_fired != NULL;
     sae_tensors *const views[3] = {&t.p, &t.m, &t.v};
     for (int b = 0; ready && b < 3; b++) {
-        float *rest = t.blocks[b] = sae_alloc(floats, sizeof(float));
+        float *rest = t.blocks[b] = sae_alloc_large(floats, sizeof(float));
         ready = rest != NULL;
         if (ready) *views[b] = slice_tensors(&rest, (size_t)t.n, (size_t)d, thresholds);
     }

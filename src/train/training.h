@@ -107,8 +107,9 @@ struct sae_trainer {
     float *theta_gradient; /* [n] */
     double *column_scratch, *column_sums, *bias_sums;
     float *bias_gradient;
-    float *chunk_sums;
-    double *chunk_squares;
+    int32_t *order;                     /* [n] */
+    float *group_sums;                  /* of groups of latents */
+    double *group_squares;              /* of the same */
     sae_update_scratch *update_scratch; /* [threads] */
     int32_t *dead;                      /* [n] */
 };

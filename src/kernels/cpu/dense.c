@@ -53,11 +53,11 @@ sae_status sae_dense_scratch_new(sae_dense_scratch *out, int64_t n, int64_t d, i
     size_t matrix;
     sae_blas_init();
     if (sae_mul_size((size_t)n, (size_t)d, &matrix)) {
-        s.z = sae_alloc((size_t)n, SAE_DENSE_ROWS * sizeof(float));
-        s.f = sae_alloc((size_t)n, SAE_DENSE_ROWS * sizeof(float));
+        s.z = sae_alloc_large((size_t)n, SAE_DENSE_ROWS * sizeof(float));
+        s.f = sae_alloc_large((size_t)n, SAE_DENSE_ROWS * sizeof(float));
         s.product = sae_alloc((size_t)threads, SAE_DENSE_ROWS * SAE_DENSE_LATENTS * sizeof(float));
-        s.gradient.W_enc = sae_alloc(matrix, sizeof(float));
-        s.gradient.W_dec = sae_alloc(matrix, sizeof(float));
+        s.gradient.W_enc = sae_alloc_large(matrix, sizeof(float));
+        s.gradient.W_dec = sae_alloc_large(matrix, sizeof(float));
         s.gradient.b_enc = sae_alloc((size_t)n, sizeof(float));
     }
     if (!s.z || !s.f || !s.product || !s.gradient.W_enc || !s.gradient.W_dec || !s.gradient.b_enc) {

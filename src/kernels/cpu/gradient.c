@@ -21,8 +21,7 @@ sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t ro
     s.sums = sae_alloc(SAE_LATENT_GROUP * 2 * SAE_SLICE, sizeof *s.sums);
     s.entries = sae_alloc((size_t)rows * SAE_LATENT_GROUP, sizeof *s.entries);
     s.starts = sae_alloc((size_t)rows + 1, sizeof *s.starts);
-    s.latents = sae_alloc(SAE_LATENT_CHUNK, sizeof *s.latents);
-    if (!s.gradients || !s.bias || !s.sums || !s.entries || !s.starts || !s.latents) {
+    if (!s.gradients || !s.bias || !s.sums || !s.entries || !s.starts) {
         sae_update_scratch_clear(&s);
         return sae_fail_memory(err, "gradients", (size_t)rows * SAE_LATENT_GROUP * sizeof *s.entries);
     }
@@ -37,7 +36,6 @@ void sae_update_scratch_clear(sae_update_scratch *s)
     sae_free(s->sums);
     sae_free(s->entries);
     sae_free(s->starts);
-    sae_free(s->latents);
     *s = (sae_update_scratch){0};
 }
 
@@ -70,15 +68,18 @@ static int64_t codes_of(const sae_update_term *term, int64_t latent)
     return term->codes->offsets[latent + 1] - term->codes->offsets[latent];
 }
 
-void sae_gradient_order(const sae_update *u, int64_t first, int64_t end, int32_t *latents)
+int64_t sae_gradient_order(const sae_update *u)
 {
-    int64_t at = 0;
-    for (int many = 1; many >= 0; many--)
-        for (int64_t i = first; i < end; i++) {
+    int64_t at = 0, shared = 0;
+    for (int many = 1; many >= 0; many--) {
+        for (int64_t i = 0; i < u->n; i++) {
             int64_t codes = 0;
             for (int t = 0; t < u->n_terms; t++) codes += codes_of(&u->terms[t], i);
-            if ((codes > u->rows / 32) == many) latents[at++] = (int32_t)i;
+            if ((codes > u->rows / 32) == many) u->order[at++] = (int32_t)i;
         }
+        if (many) shared = at;
+    }
+    return shared;
 }
 
 /* The group's codes by row, in the group's order within a row: a counting sort. */

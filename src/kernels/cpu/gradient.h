@@ -9,7 +9,8 @@
 void sae_gradient_rows(const sae_update *u, const sae_ops *ops, const int32_t *latents, int64_t count,
                        sae_update_scratch *s);
 
-/* Lists latents first … end − 1 with those first that are active on many rows, so that groups of them share rows. */
-void sae_gradient_order(const sae_update *u, int64_t first, int64_t end, int32_t *latents);
+/* u->order: all latents, those first that are active on many rows, so that groups of them share rows. Returns how many
+ * these are. */
+int64_t sae_gradient_order(const sae_update *u);
 
 #endif

@@ -54,7 +54,7 @@ sae_status sae_shadow_new(sae_shadow *out, sae_screen_kind kind, int64_t n, int6
             s.columns = sae_alloc((size_t)n, SAE_SPLIT * sizeof *s.columns);
             ready = s.scale && s.sum && s.columns;
         }
-        if (ready) s.rows = sae_alloc(words, sizeof *s.rows);
+        if (ready) s.rows = sae_alloc_large(words, sizeof *s.rows);
         ready = ready && s.rows;
         if (ready && n % SAE_SHADOW_PANEL > 0) {
             size_t panel = SAE_SHADOW_PANEL * (size_t)sae_shadow_words(&s);
@@ -99,52 +99,80 @@ float sae_byte_scale(const sae_ops *ops, const float *x, int64_t d, float *inver
     return fits ? most / 127 : 0;
 }
 
-static uint32_t *panel_row(const sae_shadow *s, int64_t i)
+/* Let t_j = fl(inverse·x_j), |t_j| ≤ 127, and q_j the whole number nearest to it. x_j/scale differs from t_j by three
+ * roundings, less than 2⁻¹⁵; t_j − q_j is exact; its squares are summed in float, d roundings of 2⁻²⁴ at most. */
+float sae_byte_error(float square, int64_t d, float scale, float norm)
 {
-    return s->rows + i / SAE_SHADOW_PANEL * SAE_SHADOW_PANEL * sae_shadow_words(s) + i % SAE_SHADOW_PANEL;
+    if (scale == 0) return norm; /* nothing of x is in its bytes */
+    double dims = (double)d, steps = sqrt((double)square * (1 + dims * 0x1p-23)) + sqrt(dims) * 0x1p-15;
+    return sae_root_above((double)scale * steps * (double)scale * steps);
 }
 
-static void row_int8(const sae_shadow *s, const sae_ops *ops, int64_t i, const float *w)
+/* Copies of up to LANE latents of one panel: rounded piece by piece, each piece then written word by word for all of
+ * them, so that what lies side by side in a panel is written together. */
+enum { LANE = 16 };
+
+typedef struct lane {
+    const float *w[LANE];
+    int64_t latent[LANE];
+    float inverse[LANE]; /* int8 */
+    double square[LANE];
+    int count;
+} lane;
+
+static void round_lane(const sae_shadow *s, const sae_ops *ops, lane *l)
 {
-    uint32_t *to = panel_row(s, i);
-    float inverse;
-    double square = 0;
-    s->scale[i] = sae_byte_scale(ops, w, s->d, &inverse);
-    s->sum[i] = 0;
-    for (int64_t j = 0; j < s->d; j += PIECE) {
-        int8_t bytes[PIECE] = {0};
+    int64_t panel = l->latent[0] / SAE_SHADOW_PANEL, size = value_size(s->kind);
+    uint32_t *to = s->rows + panel * SAE_SHADOW_PANEL * sae_shadow_words(s);
+    int place[LANE], width = l->count;
+    for (int i = 0; i < width; i++) place[i] = (int)(l->latent[i] % SAE_SHADOW_PANEL);
+    for (int64_t j = 0; j < s->depth; j += PIECE) {
+        uint32_t words[LANE][PIECE / 2];
         int64_t count = s->d - j < PIECE ? s->d - j : PIECE, end = s->depth - j < PIECE ? s->depth - j : PIECE;
-        square += ops->to_int8(w + j, count, inverse, s->scale[i], 0, (uint8_t *)bytes);
-        for (int64_t k = 0; k < count; k++) s->sum[i] += bytes[k];
-        for (int64_t k = 0; k < end; k += 4) {
-            memcpy(to, bytes + k, sizeof *to);
-            to += SAE_SHADOW_PANEL;
+        for (int i = 0; i < l->count; i++) {
+            unsigned char *bytes = (unsigned char *)words[i];
+            if (s->kind == SAE_SCREEN_INT8) {
+                int32_t sum;
+                l->square[i] += (double)ops->to_int8(l->w[i] + j, count, l->inverse[i], 0, bytes, &sum);
+                s->sum[l->latent[i]] += sum;
+            } else {
+                l->square[i] += ops->to_bf16(l->w[i] + j, count, (uint16_t *)(void *)bytes);
+            }
+            memset(bytes + count * size, 0, (size_t)((end - count) * size));
         }
+        for (int64_t k = 0; k < end * size / 4; k++, to += SAE_SHADOW_PANEL)
+            for (int i = 0; i < width; i++) to[place[i]] = words[i][k];
     }
-    s->error[i] = sae_root_above(square);
 }
 
-static void row_bf16(const sae_shadow *s, const sae_ops *ops, int64_t i, const float *w)
+static void refresh_lane(const sae_shadow *s, const sae_ops *ops, lane *l)
 {
-    uint32_t *to = panel_row(s, i);
-    double square = 0;
-    for (int64_t j = 0; j < s->d; j += PIECE) {
-        uint16_t rounded[PIECE] = {0};
-        int64_t count = s->d - j < PIECE ? s->d - j : PIECE, end = s->depth - j < PIECE ? s->depth - j : PIECE;
-        square += ops->to_bf16(w + j, count, rounded);
-        for (int64_t k = 0; k < end; k += 2) {
-            memcpy(to, rounded + k, sizeof *to);
-            to += SAE_SHADOW_PANEL;
-        }
+    bool bytes = s->kind == SAE_SCREEN_INT8;
+    for (int i = 0; bytes && i < l->count; i++) {
+        s->scale[l->latent[i]] = sae_byte_scale(ops, l->w[i], s->d, &l->inverse[i]);
+        s->sum[l->latent[i]] = 0;
     }
-    s->error[i] = sae_root_above(square);
+    round_lane(s, ops, l);
+    for (int i = 0; i < l->count; i++) {
+        int64_t latent = l->latent[i];
+        s->error[latent] = bytes ? sae_byte_error((float)l->square[i], s->d, s->scale[latent], s->norm[latent])
+                                 : sae_root_above(l->square[i]);
+    }
 }
 
-void sae_shadow_row(const sae_shadow *s, const sae_ops *ops, int64_t i, const float *w)
+/* Latents of one list are in one lane as long as they are in the same LANE of a panel. */
+void sae_shadow_rows(const sae_shadow *s, const sae_ops *ops, const int32_t *latents, int64_t count, const float *W)
 {
-    s->norm[i] = sae_norm_above(ops, w, s->d);
-    if (s->kind == SAE_SCREEN_BF16) row_bf16(s, ops, i, w);
-    if (s->kind == SAE_SCREEN_INT8) row_int8(s, ops, i, w);
+    for (int64_t at = 0; at < count;) {
+        lane l = {0};
+        int32_t place = latents[at] / LANE;
+        for (; at < count && l.count < LANE && latents[at] / LANE == place; at++, l.count++) {
+            l.latent[l.count] = latents[at];
+            l.w[l.count] = W + latents[at] * s->d;
+            s->norm[latents[at]] = sae_norm_above(ops, l.w[l.count], s->d);
+        }
+        if (s->kind != SAE_SCREEN_FP32) refresh_lane(s, ops, &l);
+    }
 }
 
 void sae_shadow_fill(const sae_shadow *s, const float *W, int threads)
@@ -153,8 +181,9 @@ void sae_shadow_fill(const sae_shadow *s, const float *W, int threads)
     int64_t panels = panels_of(s->n);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t panel = 0; panel < panels; panel++) {
-        int64_t first = panel * SAE_SHADOW_PANEL, rest = s->n - first;
-        int64_t end = first + (rest < SAE_SHADOW_PANEL ? rest : SAE_SHADOW_PANEL);
-        for (int64_t i = first; i < end; i++) sae_shadow_row(s, ops, i, W + i * s->d);
+        int32_t latents[SAE_SHADOW_PANEL];
+        int64_t first = panel * SAE_SHADOW_PANEL, rest = s->n - first, count = 0;
+        for (; count < SAE_SHADOW_PANEL && count < rest; count++) latents[count] = (int32_t)(first + count);
+        sae_shadow_rows(s, ops, latents, count, W);
     }
 }

@@ -78,8 +78,10 @@ static double round_row(const sae_screen *screen, sae_worker *worker, const floa
     }
     float scale = worker->c_scale[b] = sae_byte_scale(screen->ops, own, d, &inverse);
     uint8_t *bytes = (uint8_t *)worker->c_low + b * depth;
-    double error = (double)sae_root_above(screen->ops->to_int8(own, d, inverse, scale, 128, bytes));
-    *rest = (double)sae_norm_above(screen->ops, own, d) + error;
+    int32_t sum;
+    float square = screen->ops->to_int8(own, d, inverse, 128, bytes, &sum), norm = sae_norm_above(screen->ops, own, d);
+    double error = (double)sae_byte_error(square, d, scale, norm);
+    *rest = (double)norm + error;
     return error;
 }
 

@@ -51,12 +51,13 @@ static void dot4(const float *a, const float *const rows[4], int64_t d, float ou
 
 static double sum_squares(const float *a, int64_t d)
 {
-    double sums[8] = {0}, total = 0;
+    enum { SUMS = 32 }; /* enough that additions do not wait for each other */
+    double sums[SUMS] = {0}, total = 0;
     int64_t j = 0;
-    for (; j + 8 <= d; j += 8)
-        for (int l = 0; l < 8; l++) sums[l] += (double)a[j + l] * (double)a[j + l];
+    for (; j + SUMS <= d; j += SUMS)
+        for (int l = 0; l < SUMS; l++) sums[l] += (double)a[j + l] * (double)a[j + l];
     for (; j < d; j++) sums[0] += (double)a[j] * (double)a[j];
-    for (int l = 0; l < 8; l++) total += sums[l];
+    for (int l = 0; l < SUMS; l++) total += sums[l];
     return total;
 }
 
@@ -177,43 +178,58 @@ static double to_bf16(const float *x, int64_t d, uint16_t *out)
 
 static float max_abs(const float *x, int64_t d)
 {
-    float most[16] = {0};
+    vi most = {0}; /* sizes of floats sort like their bits */
     int64_t j = 0;
-    for (; j + 16 <= d; j += 16)
-        for (int l = 0; l < 16; l++) most[l] = fabsf(x[j + l]) > most[l] ? fabsf(x[j + l]) : most[l];
-    for (; j < d; j++) most[0] = fabsf(x[j]) > most[0] ? fabsf(x[j]) : most[0];
-    for (int l = 1; l < 16; l++) most[0] = most[l] > most[0] ? most[l] : most[0];
-    return most[0];
-}
-
-/* Adding 1.5·2²³ leaves a whole number in the last bits. */
-static inline int32_t whole(float x)
-{
-    float shifted = x + 0x1.8p23f;
-    int32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    return bits - 0x4b400000;
-}
-
-static double to_int8(const float *x, int64_t d, float inverse, float scale, int offset, uint8_t *out)
-{
-    double sums[16] = {0}, total = 0;
-    int64_t j = 0;
-    for (; j + 16 <= d; j += 16)
-        for (int l = 0; l < 16; l++) {
-            int32_t q = whole(inverse * x[j + l]);
-            out[j + l] = (uint8_t)(q + offset);
-            double error = (double)x[j + l] - (double)scale * (double)q;
-            sums[l] += error * error;
-        }
-    for (; j < d; j++) {
-        int32_t q = whole(inverse * x[j]);
-        out[j] = (uint8_t)(q + offset);
-        double error = (double)x[j] - (double)scale * (double)q;
-        sums[0] += error * error;
+    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH) {
+        vi size = (vi)vf_load(x + j) & 0x7fffffff;
+        vi larger = size > most;
+        most = (size & larger) | (most & ~larger);
     }
-    for (int l = 0; l < 16; l++) total += sums[l];
-    return total;
+    int32_t largest = 0;
+    for (int l = 0; l < SAE_WIDTH; l++) largest = most[l] > largest ? most[l] : largest;
+    for (; j < d; j++) {
+        int32_t size;
+        memcpy(&size, x + j, sizeof size);
+        size &= 0x7fffffff;
+        largest = size > largest ? size : largest;
+    }
+    float result;
+    memcpy(&result, &largest, sizeof result);
+    return result;
+}
+
+#define WHOLE 0x1.8p23f /* added to a float below 2²², leaves it rounded to a whole number, which its last bits are */
+
+static float to_int8(const float *x, int64_t d, float inverse, int offset, uint8_t *out, int32_t *sum)
+{
+    vf squares = {0}, by = vf_set(inverse);
+    vi sums = {0};
+    int64_t j = 0;
+    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH) {
+        vf steps = by * vf_load(x + j), shifted = steps + vf_set(WHOLE), rest = steps - (shifted - vf_set(WHOLE));
+        vi q = (vi)shifted - 0x4b400000;
+        vbytes bytes = __builtin_convertvector(q + offset, vbytes);
+        memcpy(out + j, &bytes, sizeof bytes);
+        sums += q;
+        squares += rest * rest;
+    }
+    float square = 0;
+    int32_t total = 0;
+    for (int l = 0; l < SAE_WIDTH; l++) {
+        square += squares[l];
+        total += sums[l];
+    }
+    for (; j < d; j++) {
+        float steps = inverse * x[j], shifted = steps + WHOLE, rest = steps - (shifted - WHOLE);
+        int32_t q;
+        memcpy(&q, &shifted, sizeof q);
+        q -= 0x4b400000;
+        out[j] = (uint8_t)(q + offset);
+        total += q;
+        square += rest * rest;
+    }
+    *sum = total;
+    return square;
 }
 
 static void from_int8(const sae_from_int8 *from, const int32_t *sum, float *z)
