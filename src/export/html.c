@@ -5,16 +5,20 @@
 #include "base/sha256.h"
 #include "export/json.h"
 #include "export/page_files.h"
+#include "export/plain.h"
 #include "export/words.h"
 
 #include <sae/export.h>
 
+#include <stdlib.h>
 #include <string.h>
 
-#define MOST_BYTES (50L << 20)
+#define MOST_BYTES  (50L << 20)
+#define PLAIN_TEXTS 5
 
 typedef struct page {
     FILE *out;
+    FILE *plain; /* in memory: for browsers that run no script */
     sae_words *words;
     int64_t texts, around;
 } page;
@@ -177,17 +181,23 @@ static void put_head(FILE *out)
     fputs("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>Latents</title>\n<style>",
           out);
     fputs(sae_page_css, out);
-    fputs(
-        "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the latent</a>\n"
-        "<nav aria-label=\"Latents\"><header><p id=\"found\" role=\"status\">Latents</p><small id=\"origin\"></small>"
-        "<input id=\"find\" type=\"search\" placeholder=\"Number or token\" aria-label=\"Find a latent by number, "
-        "token or "
-        "SAE\"></header><ol id=\"list\"></ol><footer><span class=\"keys\"><kbd>j</kbd> <kbd>k</kbd> next, back "
-        "<kbd>/</kbd> find</span><label><input id=\"keys\" type=\"checkbox\" checked>keys</label></footer></nav>\n"
-        "<main id=\"main\" tabindex=\"-1\"><noscript>This page draws its latents with a script that stands in it; the "
-        "browser does not run it.</noscript></main>\n<div id=\"say\" class=\"unseen\" role=\"status\"></div>\n"
-        "<script type=\"application/json\" id=\"data\">{",
-        out);
+    fputs("</style>\n</head>\n<body>\n<script type=\"application/json\" id=\"data\">{", out);
+}
+
+/* What the program fills, or what stands there without it. */
+static void put_frame(FILE *out, const char *plain, size_t size)
+{
+    fputs("<a class=\"skip\" href=\"#main\">To the latent</a>\n"
+          "<nav aria-label=\"Latents\"><header><p id=\"found\" role=\"status\">Latents</p><small id=\"origin\"></small>"
+          "<input id=\"find\" type=\"search\" placeholder=\"Number or token\" aria-label=\"Find a latent by number, "
+          "token or "
+          "SAE\"></header><ol id=\"list\"></ol><footer><span class=\"keys\"><kbd>j</kbd> <kbd>k</kbd> next, back "
+          "<kbd>/</kbd> find</span><label><input id=\"keys\" type=\"checkbox\" checked>keys</label></footer></nav>\n"
+          "<main id=\"main\" tabindex=\"-1\"><noscript><h1>Latents</h1>\n<p>Scripts do not run here: what follows is "
+          "what can be shown without them.</p>\n",
+          out);
+    fwrite(plain, 1, size, out);
+    fputs("</noscript></main>\n<div id=\"say\" class=\"unseen\" role=\"status\"></div>\n", out);
 }
 
 static void put_origin(FILE *out, const sae_store *store)
@@ -224,9 +234,11 @@ static sae_status put_latents(page *p, sae_store *store, const sae_export_select
         if (status != SAE_OK) break;
         if (i) fputs(",\n", p->out);
         put_latent(p, at->sae, latent, &arena);
+        sae_plain_put_latent(p->plain, sae_store_get_sae(store, at->sae)->name, sae_store_get_meta(store)->tokens,
+                             latent, PLAIN_TEXTS, &arena);
         if (arena.failed || sae_words_failed(p->words))
             status = sae_fail(err, SAE_E_MEMORY, "out of memory for a page");
-        if (ftell(p->out) > MOST_BYTES)
+        if (ftell(p->out) + ftell(p->plain) > MOST_BYTES)
             status = sae_fail(err, SAE_E_ARG,
                               "a page of %zu latents would have more than 50 MB; choose fewer (--latents) or "
                               "shorter texts (--around, --texts)",
@@ -242,8 +254,12 @@ sae_status sae_export_html(sae_store *store, const sae_export_selection *selecti
 {
     sae_status status;
     sae_output file = {0};
+    char *plain = NULL;
+    size_t size = 0;
     page p = {.texts = texts, .around = around};
     if (selection->count == 0) return sae_fail(err, SAE_E_ARG, "there is no latent to export");
+    p.plain = open_memstream(&plain, &size);
+    if (!p.plain) return sae_fail(err, SAE_E_MEMORY, "out of memory for a page");
     SAE_TRY(sae_words_new(&p.words, err));
     SAE_TRY(sae_output_open(&file, path, err));
     p.out = file.stream;
@@ -252,11 +268,16 @@ sae_status sae_export_html(sae_store *store, const sae_export_selection *selecti
     SAE_TRY(put_latents(&p, store, selection, err));
     fputs("],\n\"words\":[", p.out);
     sae_words_put(p.words, p.out);
-    fputs("]}</script>\n<script>", p.out);
+    fputs("]}</script>\n", p.out);
+    if (fflush(p.plain) != 0) SAE_TRY(sae_fail(err, SAE_E_MEMORY, "out of memory for a page"));
+    put_frame(p.out, plain, size);
+    fputs("<script>", p.out);
     fputs(sae_page_js, p.out);
     fputs("</script>\n</body>\n</html>\n", p.out);
     status = sae_output_commit(&file, err);
 done:
+    fclose(p.plain);
+    free(plain);
     sae_output_abort(&file);
     sae_words_free(p.words);
     return status;

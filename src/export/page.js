@@ -195,6 +195,7 @@
     if (e.key === "/") { e.preventDefault(); find.focus(); }
   });
   at("origin").textContent = [data.hook, data.model].filter(Boolean).join(" \u00B7 ");
+  document.body.className = "on";
   fill();
   route();
 })();

@@ -95,12 +95,12 @@ static sae_status check(const sae_store *store, const sae_store_query *q, sae_er
 
 static void add_filters(statement *s, const sae_store_query *q)
 {
+    static const char matching[] = "SELECT id FROM token WHERE instr(bytes, ?3) > 0"; /* looked through once */
     int next = FIRST_BOUND;
     add(s, " FROM latent l LEFT JOIN best b ON b.sae = ?1 AND b.other = ?2 AND b.latent = l.id WHERE l.sae = ?1");
     if (q->dead == SAE_DEAD_NOT) add(s, " AND l.n_active > 0");
     if (q->dead == SAE_DEAD_ONLY) add(s, " AND l.n_active = 0");
-    if (q->token)
-        add(s, " AND EXISTS (SELECT 1 FROM token t WHERE t.id IN (l.top_token, l.boosted) AND instr(t.bytes, ?3) > 0)");
+    if (q->token) add(s, " AND (l.top_token IN (%s) OR l.boosted IN (%s))", matching, matching);
     for (int c = 0; c < SAE_COLUMNS; c++) {
         if (!isnan(q->min[c])) add(s, " AND %s >= ?%d", columns[c].sql, next++);
         if (!isnan(q->max[c])) add(s, " AND %s <= ?%d", columns[c].sql, next++);

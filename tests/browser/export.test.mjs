@@ -204,11 +204,27 @@ async function checkPolicy(t, file) {
     equal(await page.locator('h1').count(), 0, 'headings');
     await t.close(page);
   });
-  await t.check('without scripts the page says what is missing', async () => {
-    const page = await open(t, file, '', { javaScriptEnabled: false });
-    assert((await page.locator('main').textContent()).includes('does not run it'), 'it says nothing');
-    await t.close(page);
+}
+
+// The same latents in plain HTML where scripts do not run.
+async function checkWithoutScripts(t, file) {
+  const options = { javaScriptEnabled: false, viewport: views[0].viewport };
+  const page = await open(t, file, '', options);
+  await t.check('without scripts every latent can be read', async () => {
+    none(page.complaints);
+    equal(await page.locator('article').count(), 192, 'latents');
+    const { peaks, bold } = { peaks: await page.locator('article').nth(3).locator('.peak').allTextContents(), bold: await page.locator('article').nth(3).locator('.pk').count() };
+    equal(bold, peaks.length, 'peaks in texts');
+    assert(peaks.every((value, i) => i === 0 || Number(value) <= Number(peaks[i - 1])), `not from strong to weak: ${peaks}`);
+    assert(!(await page.locator('nav').isVisible()), 'a list that does nothing is shown');
   });
+  await t.check('without scripts harmful texts stay text', async () => {
+    const shown = await page.locator('main').innerText();
+    const seen = hostile.filter((line) => shown.includes(marked(line).replace(/[\u2400-\u241f]/g, (c) => `U+${(c.codePointAt(0) - 0x2400).toString(16).toUpperCase().padStart(4, '0')}`)));
+    assert(seen.length >= 3, `only ${seen.length} were seen`);
+    equal(await page.locator('main img, main svg, main script').count(), 0, 'elements made from text');
+  });
+  await t.close(page);
 }
 
 await suite(async (t) => {
@@ -225,4 +241,5 @@ await suite(async (t) => {
   await checkNumbers(t, file);
   await checkHostile(t, file);
   await checkPolicy(t, file);
+  await checkWithoutScripts(t, file);
 });

@@ -172,6 +172,17 @@ async function checkLosses(t, site) {
   await t.close(page);
 }
 
+// What is said where scripts do not run.
+async function checkWithoutScripts(t, site) {
+  const page = await t.open(`${site.url}/s/${small}`, { javaScriptEnabled: false, viewport: desktop.viewport }, (asked) => asked.startsWith(`${site.url}/`));
+  await t.check('without scripts the page says what to do', async () => {
+    assert(await page.locator('h1').isVisible(), 'no heading');
+    for (const words of ['Allow scripts', 'sae dash export', 'sae latents', '/api/v1/saes']) isText(await page.locator('main').innerText(), words, 'the page');
+    none(page.complaints);
+  });
+  await t.close(page);
+}
+
 await suite(async (t) => {
   makeDatabase(t);
   const site = await serve(t, ...withModel);
@@ -181,5 +192,6 @@ await suite(async (t) => {
   await checkHostile(t, site);
   await checkNumbers(t, site);
   await checkLosses(t, site);
+  await checkWithoutScripts(t, site);
   await t.check('Ctrl-C ends the server well', async () => equal(await site.stop(), 0, 'exit status'));
 });
