@@ -298,7 +298,7 @@ SAE_API sae_status sae_store_get_latent(sae_store *store, int64_t sae, int64_t l
 
 /* The top examples of one latent with the activations of another on the same tokens: of another SAE or of the same. */
 typedef struct sae_store_pair {
-    bool stored; /* false: that latent is not among the 3 nearest, and its activations here were not kept */
+    bool stored;         /* false: that latent is not among the 3 nearest, and its activations here were not kept */
     sae_store_link link; /* as far as it is among the neighbours or matches that are kept, of either */
     size_t count;
     const sae_store_example *examples; /* of the first latent */
