@@ -53,8 +53,8 @@ static const sae_option *find(const sae_option_group *groups, size_t n_groups, c
 static sae_status unknown(const char *who, const sae_option_group *groups, size_t n_groups, const char *name,
                           sae_error *err)
 {
-    const char *closest = NULL;
-    int best = 0;
+    int best = cli_likeness(name, "help");
+    const char *closest = best >= 0 ? "help" : NULL;
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t i = 0; i < groups[g].count; i++) {
             int likeness = cli_likeness(name, groups[g].options[i].name);

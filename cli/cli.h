@@ -43,7 +43,7 @@ typedef struct cli_note {
 } cli_note;
 
 typedef struct cli_command {
-    const char *name;
+    const char *name;         /* one word or two, "dash export" */
     const char *summary;      /* one line, for the list of commands */
     const char *const *usage; /* forms of the command line after the name; NULL-terminated */
     const char *description;  /* paragraphs separated by empty lines */
@@ -67,8 +67,11 @@ typedef struct cli_command {
 
 /* All commands, in the order of the help text. */
 const cli_command *const *cli_commands(size_t *count);
-/* By name, or NULL. */
-const cli_command *cli_find_command(const char *name);
+/* The command that the first words name (words: how many they are; "dash export" may also be one word with a hyphen);
+ * SAE_E_ARG with a suggestion when they name none. */
+sae_status cli_find_command(const cli_command **out, int *words, int argc, char **argv, sae_error *err);
+/* The second word of a command whose first is `first`, or NULL. */
+const char *cli_second_word(const cli_command *command, const char *first);
 /* The options of every command (cli_common). */
 const sae_option *cli_common_options(size_t *count);
 

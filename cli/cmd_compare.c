@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct settings {
     const char *acts, *out, *sparsity_match;
@@ -79,61 +80,121 @@ static void defaults(void *out)
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
 
-/* Tables, pictures and report of two SAEs in `dir`. */
-static sae_status write_pair(const sae_comparison *c, const sae_report_origin *origin, const char *dir, sae_error *err)
+static const struct {
+    const char *name;
+    sae_status (*write)(const sae_comparison *, const char *, sae_error *);
+} pair_files[] = {
+    {"histogram.csv", sae_comparison_write_histogram}, {"pairs.csv", sae_comparison_write_pairs},
+    {"novel.csv", sae_comparison_write_novel},         {"latent.csv", sae_comparison_write_latent},
+    {"histogram.svg", sae_comparison_draw_histogram},  {"pairs.svg", sae_comparison_draw_pairs},
+    {"novel.svg", sae_comparison_draw_novel},
+};
+
+static const struct {
+    const char *name;
+    sae_status (*write)(const sae_family *, const char *, sae_error *);
+} family_files[] = {
+    {"family.csv", sae_family_write_members}, {"matrix.csv", sae_family_write_matrix},
+    {"tree.csv", sae_family_write_tree},      {"matrix.svg", sae_family_draw_matrix},
+    {"first.svg", sae_family_draw_first},     {"tree.svg", sae_family_draw_tree},
+};
+
+/* Where the two neighbours i and i + 1 of a family go. */
+static sae_status pair_directory(char *out, size_t size, const char *dir, size_t i, sae_error *err)
 {
-    static const struct {
-        const char *name;
-        sae_status (*write)(const sae_comparison *, const char *, sae_error *);
-    } files[] = {
-        {"histogram.csv", sae_comparison_write_histogram}, {"pairs.csv", sae_comparison_write_pairs},
-        {"novel.csv", sae_comparison_write_novel},         {"latent.csv", sae_comparison_write_latent},
-        {"histogram.svg", sae_comparison_draw_histogram},  {"pairs.svg", sae_comparison_draw_pairs},
-        {"novel.svg", sae_comparison_draw_novel},
-    };
+    char name[48];
+    snprintf(name, sizeof name, "%zu-%zu", i + 1, i + 2);
+    return cli_path(out, size, dir, name, err);
+}
+
+/* Tables, pictures and report of two SAEs in `dir`. */
+static sae_status write_pair(const sae_comparison *c, const sae_report_origin *origin, const char *dir,
+                             sae_written *written, sae_error *err)
+{
     char path[4096];
-    sae_status status = SAE_OK;
-    for (size_t i = 0; i < CLI_COUNT(files) && status == SAE_OK; i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, files[i].name);
-        if (files[i].write != sae_comparison_write_latent || c->latent >= 0)
-            status = files[i].write(c, path, err);
-        else
-            status = cli_remove_stale(path, err);
+    sae_status status;
+    for (size_t i = 0; i < CLI_COUNT(pair_files); i++) {
+        if (pair_files[i].write == sae_comparison_write_latent && c->latent < 0) continue;
+        CLI_TRY(cli_result_path(path, sizeof path, written, dir, pair_files[i].name, err));
+        CLI_TRY(pair_files[i].write(c, path, err));
     }
-    if (status != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/index.html", dir);
-    return sae_report_comparison(c, origin, path, err);
+    CLI_TRY(cli_result_path(path, sizeof path, written, dir, "index.html", err));
+    status = sae_report_comparison(c, origin, path, err);
+done:
+    return status;
 }
 
 /* Those of a family, and of each two neighbours in a directory of their own. */
-static sae_status write_family(const sae_family *f, const sae_report_origin *origin, const char *dir, sae_error *err)
+static sae_status write_family(const sae_family *f, const sae_report_origin *origin, const char *dir,
+                               sae_written *written, sae_error *err)
 {
-    static const struct {
-        const char *name;
-        sae_status (*write)(const sae_family *, const char *, sae_error *);
-    } files[] = {
-        {"family.csv", sae_family_write_members}, {"matrix.csv", sae_family_write_matrix},
-        {"tree.csv", sae_family_write_tree},      {"matrix.svg", sae_family_draw_matrix},
-        {"first.svg", sae_family_draw_first},     {"tree.svg", sae_family_draw_tree},
-    };
     char path[4096];
-    sae_status status = SAE_OK;
-    for (size_t i = 0; i < CLI_COUNT(files) && status == SAE_OK; i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, files[i].name);
-        status = files[i].write(f, path, err);
+    sae_status status;
+    for (size_t i = 0; i < CLI_COUNT(family_files); i++) {
+        CLI_TRY(cli_result_path(path, sizeof path, written, dir, family_files[i].name, err));
+        CLI_TRY(family_files[i].write(f, path, err));
     }
-    for (size_t i = 0; i + 1 < f->n_members && status == SAE_OK; i++) {
-        snprintf(path, sizeof path, "%s/%zu-%zu", dir, i + 1, i + 2);
-        status = cli_make_directory(path, err);
+    for (size_t i = 0; i + 1 < f->n_members; i++) {
+        CLI_TRY(pair_directory(path, sizeof path, dir, i, err));
+        CLI_TRY(sae_written_dirs(written, path, err));
         sae_report_origin pair = *origin;
         pair.saes += i;
         pair.n_saes = 2;
         pair.above = "../index.html";
-        if (status == SAE_OK) status = write_pair(f->neighbours[i], &pair, path, err);
+        CLI_TRY(write_pair(f->neighbours[i], &pair, path, written, err));
     }
-    if (status != SAE_OK) return status;
-    snprintf(path, sizeof path, "%s/index.html", dir);
-    return sae_report_family(f, origin, path, err);
+    CLI_TRY(cli_result_path(path, sizeof path, written, dir, "index.html", err));
+    status = sae_report_family(f, origin, path, err);
+done:
+    return status;
+}
+
+static sae_status remove_in(const char *dir, const char *name, sae_error *err)
+{
+    char path[4096];
+    sae_status status = cli_path(path, sizeof path, dir, name, err);
+    return status == SAE_OK ? cli_remove_stale(path, err) : status;
+}
+
+static sae_status remove_pair(const char *dir, sae_error *err)
+{
+    sae_status status = remove_in(dir, "index.html", err);
+    for (size_t i = 0; i < CLI_COUNT(pair_files) && status == SAE_OK; i++)
+        status = remove_in(dir, pair_files[i].name, err);
+    return status;
+}
+
+static sae_status remove_family(const char *dir, sae_error *err)
+{
+    char path[4096];
+    sae_status status = remove_in(dir, "index.html", err);
+    for (size_t i = 0; i < CLI_COUNT(family_files) && status == SAE_OK; i++)
+        status = remove_in(dir, family_files[i].name, err);
+    for (size_t i = 0; status == SAE_OK; i++) {
+        status = pair_directory(path, sizeof path, dir, i, err);
+        if (status != SAE_OK || !cli_exists(path)) break;
+        status = remove_pair(path, err);
+        (void)rmdir(path); /* unless something else lies in it */
+    }
+    return status;
+}
+
+/* An earlier comparison that --force replaces goes whole: it may have had more SAEs. Its marker goes first. */
+static sae_status remove_earlier(const char *dir, sae_written *written, sae_error *err)
+{
+    static sae_status (*const remove_files[])(const char *, sae_error *) = {
+        [PAIR] = remove_pair,
+        [FAMILY] = remove_family,
+    };
+    char path[4096];
+    sae_status status = SAE_OK;
+    for (size_t i = 0; i < CLI_COUNT(markers) && status == SAE_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, markers[i]);
+        bool earlier = cli_exists(path);
+        status = cli_open_result(written, dir, markers[i], err);
+        if (earlier && status == SAE_OK) status = remove_files[i](dir, err);
+    }
+    return status;
 }
 
 static void write_json(const results *r, FILE *out)
@@ -144,23 +205,23 @@ static void write_json(const results *r, FILE *out)
         cli_compare_json(r->pair, r->words[0], r->words[1], &r->sparsity, out);
 }
 
-/* The JSON file goes first and is written last: a directory that has it is complete. */
+/* The JSON file is written last: a directory that has it is complete. */
 static sae_status write_files(const results *r, const char *dir, sae_error *err)
 {
     char path[4096];
     cli_draft draft;
-    for (size_t i = 0; i < CLI_COUNT(markers); i++) {
-        sae_status status = cli_open_result(dir, markers[i], err);
-        if (status != SAE_OK) return status;
-    }
-    sae_status status =
-        r->family ? write_family(r->family, &r->origin, dir, err) : write_pair(r->pair, &r->origin, dir, err);
-    if (status != SAE_OK) return status;
-    status = cli_draft_open(&draft, err);
-    if (status != SAE_OK) return status;
+    sae_written written = {0};
+    sae_status status;
+    CLI_TRY(remove_earlier(dir, &written, err));
+    CLI_TRY(r->family ? write_family(r->family, &r->origin, dir, &written, err)
+                      : write_pair(r->pair, &r->origin, dir, &written, err));
+    CLI_TRY(cli_result_path(path, sizeof path, &written, dir, markers[r->family ? FAMILY : PAIR], err));
+    CLI_TRY(cli_draft_open(&draft, err));
     write_json(r, draft.stream);
-    snprintf(path, sizeof path, "%s/%s", dir, markers[r->family ? FAMILY : PAIR]);
-    return cli_draft_write(&draft, path, err);
+    status = cli_draft_write(&draft, path, err);
+done:
+    sae_written_end(&written, status == SAE_OK);
+    return status;
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------ */
@@ -177,7 +238,7 @@ static sae_status print(const results *r, const settings *s, int64_t excluded, F
     cli_sparsity_print(&r->sparsity, out);
     status = r->family ? cli_family_print(r->family, out, err) : cli_compare_print(r->pair, out, err);
     if (status != SAE_OK || !s->out) return status;
-    fprintf(out, "\nWrote the report %s/index.html, and %s, tables (.csv) and pictures (.svg) beside it\n", s->out,
+    fprintf(out, "\nWrote the report %s/index.html; beside it %s, tables, pictures\n", s->out,
             markers[r->family ? FAMILY : PAIR]);
     return status;
 }

@@ -252,12 +252,11 @@ static const cli_note examples[] = {
 static const cli_note json_keys[] = {{"out, latents", "what was written, and of how many latents"}};
 
 const cli_command cli_dash_export = {
-    .name = "dash-export",
+    .name = "dash export",
     .summary = "dashboards as one page, or for Neuronpedia, SAEDashboard, delphi",
     .usage = usage,
-    .description =
-        "Takes latents out of a database of sae dash (also called as: sae dash export). The page is one file "
-        "that needs nothing else, no network and no server.",
+    .description = "Takes latents out of a database of sae dash. The page is one file "
+                   "that needs nothing else, no network and no server.",
     .arguments = arguments,
     .n_arguments = CLI_COUNT(arguments),
     .min_words = 1,

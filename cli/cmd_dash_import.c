@@ -89,11 +89,11 @@ static const cli_note examples[] = {
 static const cli_note json_keys[] = {{"labels, sae, count", "the database, the SAE, and how many latents got a label"}};
 
 const cli_command cli_dash_import = {
-    .name = "dash-import",
+    .name = "dash import",
     .summary = "labels and explanations of other tools into a database of labels",
     .usage = usage,
     .description =
-        "Reads what people or programs say about latents (also called as: sae dash import). Labels belong to the SAE "
+        "Reads what people or programs say about latents. Labels belong to the SAE "
         "by the hash of its weights, in a file of their own: the dashboards are not changed. A label that a latent "
         "has already is replaced; nothing is stored unless all of the input can be read.",
     .arguments = arguments,

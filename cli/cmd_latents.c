@@ -293,7 +293,11 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     cli_warn_mismatch(app, model, &info->meta);
     latents = calloc((size_t)n, sizeof *latents);
     if (!latents) CLI_TRY(cli_fail_memory(err));
-    view v = {.rows = &rows, .tokenizer = tokenizer, .excluded = info->excluded, .top = s->top, .columns = 44};
+    view v = {.rows = &rows,
+              .tokenizer = tokenizer,
+              .excluded = info->excluded,
+              .top = s->top,
+              .columns = app->common.json ? 44 : 30};
     v.tokens = s->max_tokens && s->max_tokens < info->usable ? s->max_tokens : info->usable;
     CLI_TRY(look_through(latents, v.tokens, (int)s->top + SPARE, model, &rows, app, err));
     if (!ids) CLI_TRY(choose(&ids, &n_ids, latents, n, s->count, err));

@@ -80,18 +80,22 @@ static sae_status write_files(const sae_meta *meta, const cli_meta_paths *paths,
     };
     char path[4096];
     cli_draft draft;
+    sae_written written = {0};
+    sae_status status = SAE_OK;
     for (size_t i = 0; i < CLI_COUNT(files); i++) {
-        snprintf(path, sizeof path, "%s/%s", paths->out, files[i].name);
         bool known = !files[i].needs_against || paths->against;
-        sae_status status = known ? files[i].write(meta, path, err) : cli_remove_stale(path, err);
-        if (status != SAE_OK) return status;
+        CLI_TRY(cli_result_path(path, sizeof path, &written, paths->out, files[i].name, err));
+        CLI_TRY(known ? files[i].write(meta, path, err) : cli_remove_stale(path, err));
     }
-    snprintf(path, sizeof path, "%s/index.html", paths->out);
-    sae_status status = sae_report_meta(meta, origin, path, err);
-    if (status != SAE_OK || (status = cli_draft_open(&draft, err)) != SAE_OK) return status;
+    CLI_TRY(cli_result_path(path, sizeof path, &written, paths->out, "index.html", err));
+    CLI_TRY(sae_report_meta(meta, origin, path, err));
+    CLI_TRY(cli_result_path(path, sizeof path, &written, paths->out, "meta.json", err));
+    CLI_TRY(cli_draft_open(&draft, err));
     cli_meta_json(meta, paths, draft.stream);
-    snprintf(path, sizeof path, "%s/meta.json", paths->out);
-    return cli_draft_write(&draft, path, err);
+    status = cli_draft_write(&draft, path, err);
+done:
+    sae_written_end(&written, status == SAE_OK);
+    return status;
 }
 
 static void print(const sae_meta *meta, const cli_meta_paths *paths, FILE *out)
@@ -110,8 +114,7 @@ static void print(const sae_meta *meta, const cli_meta_paths *paths, FILE *out)
     }
     fputs("\n\n", out);
     cli_meta_print(meta, out);
-    fprintf(out,
-            "\nWrote the meta-SAE in %s, its report %s/index.html, and meta.json, tables (.csv) and pictures (.svg)\n",
+    fprintf(out, "\nWrote the meta-SAE in %s, its report %s/index.html; beside it meta.json, tables, pictures\n",
             paths->out, paths->out);
 }
 

@@ -9,11 +9,15 @@
 
 #include <sae/report.h>
 
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SAVE_PREFIX "at="
+#define SAVED       "at-" /* how directories of --save begin */
 
 typedef struct settings {
     const char *acts, *out, *save;
@@ -130,13 +134,45 @@ static sae_status make_saes(const sae_stitch *stitch, const settings *s, const d
 {
     for (size_t i = 0; i < count; i++) {
         saved[i].at = shares[i];
-        snprintf(saved[i].path, sizeof saved[i].path, "%s/at-%g", s->out, shares[i]);
+        snprintf(saved[i].path, sizeof saved[i].path, "%s/" SAVED "%g", s->out, shares[i]);
         sae_status status =
             sae_stitch_model(stitch, (sae_stitch_order)stitch->order, llround(shares[i] * (double)stitch->operations),
                              &models[i], &saved[i].entry, err);
         if (status != SAE_OK) return status;
     }
     return SAE_OK;
+}
+
+/* The files of an SAE that --save writes. */
+static const char *const sae_files[] = {"cfg.json", "sae_weights.safetensors"};
+
+/* SAEs that an earlier stitching left in its directory. */
+static sae_status remove_saved(const char *dir, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    DIR *list = opendir(dir);
+    if (!list) return sae_fail(err, SAE_E_IO, "cannot read %s: %s", dir, strerror(errno));
+    for (const struct dirent *entry; status == SAE_OK && (entry = readdir(list));) {
+        char path[4096];
+        if (strncmp(entry->d_name, SAVED, strlen(SAVED)) != 0) continue;
+        for (size_t i = 0; i < CLI_COUNT(sae_files) && status == SAE_OK; i++) {
+            snprintf(path, sizeof path, "%s/%s/%s", dir, entry->d_name, sae_files[i]);
+            status = cli_remove_stale(path, err);
+        }
+        snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
+        (void)rmdir(path); /* unless something else lies in it */
+    }
+    closedir(list);
+    return status;
+}
+
+static sae_status save(const sae_model *model, const char *dir, sae_written *written, sae_error *err)
+{
+    char path[4096];
+    sae_status status = sae_written_dirs(written, dir, err);
+    for (size_t i = 0; i < CLI_COUNT(sae_files) && status == SAE_OK; i++)
+        status = cli_result_path(path, sizeof path, written, dir, sae_files[i], err);
+    return status == SAE_OK ? sae_model_save(model, dir, err) : status;
 }
 
 static sae_status write_json(const sae_stitch *stitch, const char *const *words, const cli_stitch_saved *saved,
@@ -168,21 +204,26 @@ static sae_status write_files(const sae_stitch *stitch, const char *const *words
         {"components.svg", sae_stitch_draw_components},
         {"ce.svg", sae_stitch_draw_ce},
     };
-    char path[4096], marker[4096];
-    sae_status status = cli_open_result(s->out, "stitch.json", err);
-    if (status != SAE_OK) return status;
-    snprintf(marker, sizeof marker, "%s/stitch.json", s->out);
-    for (size_t i = 0; i < n_saved; i++)
-        if ((status = sae_model_save(models[i], saved[i].path, err)) != SAE_OK) return status;
+    char path[4096];
+    sae_written written = {0};
+    sae_status status;
+    snprintf(path, sizeof path, "%s/stitch.json", s->out);
+    bool earlier = cli_exists(path);
+    CLI_TRY(cli_open_result(&written, s->out, "stitch.json", err));
+    if (earlier) CLI_TRY(remove_saved(s->out, err));
+    for (size_t i = 0; i < n_saved; i++) CLI_TRY(save(models[i], saved[i].path, &written, err));
     for (size_t i = 0; i < CLI_COUNT(files); i++) {
-        snprintf(path, sizeof path, "%s/%s", s->out, files[i].name);
         bool known = files[i].write != sae_stitch_draw_ce || stitch->ce.tokens > 0;
-        status = known ? files[i].write(stitch, path, err) : cli_remove_stale(path, err);
-        if (status != SAE_OK) return status;
+        CLI_TRY(cli_result_path(path, sizeof path, &written, s->out, files[i].name, err));
+        CLI_TRY(known ? files[i].write(stitch, path, err) : cli_remove_stale(path, err));
     }
-    snprintf(path, sizeof path, "%s/index.html", s->out);
-    if ((status = sae_report_stitch(stitch, origin, path, err)) != SAE_OK) return status;
-    return write_json(stitch, words, saved, n_saved, marker, err);
+    CLI_TRY(cli_result_path(path, sizeof path, &written, s->out, "index.html", err));
+    CLI_TRY(sae_report_stitch(stitch, origin, path, err));
+    CLI_TRY(cli_result_path(path, sizeof path, &written, s->out, "stitch.json", err));
+    status = write_json(stitch, words, saved, n_saved, path, err);
+done:
+    sae_written_end(&written, status == SAE_OK);
+    return status;
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------ */
@@ -200,8 +241,7 @@ static void print(const sae_stitch *stitch, const char *const *words, const sett
         fprintf(out, "Wrote the SAE after %lld of %lld operations (MSE %.4g, L0 %.4g) in %s\n",
                 (long long)saved[i].entry.operations, (long long)stitch->operations, saved[i].entry.quality.mse,
                 saved[i].entry.quality.l0, saved[i].path);
-    fprintf(out, "Wrote the report %s/index.html, and stitch.json, tables (.csv) and pictures (.svg) beside it\n",
-            s->out);
+    fprintf(out, "Wrote the report %s/index.html; beside it stitch.json, tables, pictures\n", s->out);
 }
 
 static sae_status run(cli_app *app, const void *settings_, const char *const *words, sae_error *err)

@@ -217,8 +217,8 @@ static void print_thetas(const sae_train_result *r, FILE *out)
     }
     fputc('\n', out);
     cli_table_print(&table, out);
-    fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold, estimated in three ways\n"
-          "  (docs/mathematics.md), each with the L0 that it gives.\n",
+    fputs("\n  A latent is active where its pre-activation exceeds the SAE's threshold,\n"
+          "  estimated in three ways (docs/mathematics.md), each with the L0 that it gives.\n",
           out);
 }
 

@@ -12,7 +12,7 @@
 static void print_counts(const sae_comparison *c, FILE *out)
 {
     char text[160];
-    cli_facts facts = {.out = out, .name_width = 38, .value_width = 8};
+    cli_facts facts = {.out = out, .name_width = 35, .value_width = 6};
     cli_fact_count(&facts, "latents of the large SAE", c->n_large, "");
     snprintf(text, sizeof text, "  novel: maximum cosine below %g", c->threshold);
     cli_fact_count(&facts, text, c->novel, "the small SAE has none like these");

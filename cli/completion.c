@@ -26,6 +26,37 @@ static const char *choices(const sae_option *option)
     return option->type == SAE_OPT_ON_OFF ? "on|off" : NULL;
 }
 
+/* A command's name in a pattern of a shell's case. */
+static void put_pattern(FILE *out, const cli_command *command)
+{
+    for (const char *p = command->name; *p; p++) fprintf(out, *p == ' ' ? "\\%c" : "%c", *p);
+}
+
+/* Calls visit for every command of two words, with the second. */
+static void each_second(FILE *out, const cli_command *first, void (*visit)(FILE *, const char *))
+{
+    size_t count;
+    const cli_command *const *commands = cli_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *second = cli_second_word(commands[i], first->name);
+        if (second) visit(out, second);
+    }
+}
+
+static bool has_second(const cli_command *first)
+{
+    size_t count;
+    const cli_command *const *commands = cli_commands(&count);
+    for (size_t i = 0; i < count; i++)
+        if (cli_second_word(commands[i], first->name)) return true;
+    return false;
+}
+
+static void put_word(FILE *out, const char *word)
+{
+    fprintf(out, " %s", word);
+}
+
 static void put_spaced(FILE *out, const char *words)
 {
     for (; *words; words++) fputc(*words == '|' ? ' ' : *words, out);
@@ -40,7 +71,9 @@ static void bash_name(FILE *out, const cli_command *command, const sae_option *o
 static void bash_choice(FILE *out, const cli_command *command, const sae_option *option)
 {
     if (!choices(option)) return;
-    fprintf(out, "        %s:--%s) words=\"", command->name, option->name);
+    fputs("        ", out);
+    put_pattern(out, command);
+    fprintf(out, ":--%s) words=\"", option->name);
     put_spaced(out, choices(option));
     fputs("\" ;;\n", out);
 }
@@ -52,15 +85,32 @@ static void bash(FILE *out)
     fputs("# bash completion for sae; written by `sae help --completion bash`\n"
           "_sae()\n{\n"
           "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words=\n"
-          "    local command=${COMP_WORDS[1]}\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"--help --version help",
+          "    local command=${COMP_WORDS[1]} second=\n"
+          "    [ \"$COMP_CWORD\" -le 2 ] || case \"$command ${COMP_WORDS[2]}\" in\n",
           out);
-    for (size_t i = 0; i < count; i++) fprintf(out, " %s", commands[i]->name);
+    for (size_t i = 0; i < count; i++) {
+        if (!strchr(commands[i]->name, ' ')) continue;
+        fputs("        ", out);
+        put_pattern(out, commands[i]);
+        fprintf(out, ") command='%s' ;;\n", commands[i]->name);
+    }
+    fputs("    esac\n    [ \"$COMP_CWORD\" -ne 2 ] || case $command in\n", out);
+    for (size_t i = 0; i < count; i++) {
+        if (!has_second(commands[i])) continue;
+        fprintf(out, "        %s) second=\"", commands[i]->name);
+        each_second(out, commands[i], put_word);
+        fputs("\" ;;\n", out);
+    }
+    fputs("    esac\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"--help --version help", out);
+    for (size_t i = 0; i < count; i++)
+        if (!strchr(commands[i]->name, ' ')) fprintf(out, " %s", commands[i]->name);
     fputs("\"\n    else\n        case $command:$previous in\n", out);
     for (size_t i = 0; i < count; i++) each_option(out, commands[i], bash_choice);
     fputs("        *) case $command:$current in\n", out);
     for (size_t i = 0; i < count; i++) {
-        fprintf(out, "            %s:-*) words=\"--help", commands[i]->name);
+        fputs("            ", out);
+        put_pattern(out, commands[i]);
+        fputs(":-*) words=\"--help", out);
         each_option(out, commands[i], bash_name);
         fputs("\" ;;\n", out);
     }
@@ -69,7 +119,7 @@ static void bash(FILE *out)
           "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
           "    else\n"
           "        compopt -o filenames 2>/dev/null\n"
-          "        mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
+          "        mapfile -t COMPREPLY < <(compgen -W \"$second\" -- \"$current\"; compgen -f -- \"$current\")\n"
           "    fi\n}\ncomplete -F _sae sae\n",
           out);
 }
@@ -112,16 +162,32 @@ static void zsh(FILE *out)
           "    if (( CURRENT == 2 )); then\n        local -a commands\n        commands=(\n",
           out);
     for (size_t i = 0; i < count; i++) {
+        if (strchr(commands[i]->name, ' ')) continue;
         fprintf(out, "            '%s:", commands[i]->name);
         quoted(out, commands[i]->summary, ":\\");
         fputs("'\n", out);
     }
     fputs("        )\n        _describe command commands\n        return\n    fi\n"
-          "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n",
+          "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n"
+          "    (( CURRENT <= 2 )) || case \"$command $words[2]\" in\n",
           out);
     for (size_t i = 0; i < count; i++) {
-        fprintf(out, "        %s) _arguments '--help[list what the command takes]'", commands[i]->name);
+        if (!strchr(commands[i]->name, ' ')) continue;
+        fputs("        ", out);
+        put_pattern(out, commands[i]);
+        fprintf(out, ") command='%s'; shift words; (( CURRENT-- )) ;;\n", commands[i]->name);
+    }
+    fputs("    esac\n    case $command in\n", out);
+    for (size_t i = 0; i < count; i++) {
+        fputs("        ", out);
+        put_pattern(out, commands[i]);
+        fputs(") _arguments '--help[list what the command takes]'", out);
         each_option(out, commands[i], zsh_option);
+        if (has_second(commands[i])) {
+            fputs(" \\\n                '1:command or file:{_alternative \"commands:command:(", out);
+            each_second(out, commands[i], put_word);
+            fputs(")\" \"files:file:_files\"}'", out);
+        }
         fputs(" \\\n                '*:file:_files' ;;\n", out);
     }
     fputs("    esac\n}\n_sae \"$@\"\n", out);
@@ -129,7 +195,15 @@ static void zsh(FILE *out)
 
 static void fish_option(FILE *out, const cli_command *command, const sae_option *option)
 {
-    fprintf(out, "complete -c sae -n '__fish_seen_subcommand_from %s' -l %s", command->name, option->name);
+    const char *space = strchr(command->name, ' ');
+    fprintf(out, "complete -c sae -n '__fish_seen_subcommand_from %.*s", (int)strcspn(command->name, " "),
+            command->name);
+    if (space) fprintf(out, "; and __fish_seen_subcommand_from%s", space);
+    if (has_second(command)) {
+        fputs("; and not __fish_seen_subcommand_from", out);
+        each_second(out, command, put_word);
+    }
+    fprintf(out, "' -l %s", option->name);
     if (choices(option)) {
         fputs(" -x -a '", out);
         put_spaced(out, choices(option));
@@ -148,7 +222,12 @@ static void fish(FILE *out)
     const cli_command *const *commands = cli_commands(&count);
     fputs("# fish completion for sae; written by `sae help --completion fish`\n", out);
     for (size_t i = 0; i < count; i++) {
-        fprintf(out, "complete -c sae -n __fish_use_subcommand -f -a %s -d '", commands[i]->name);
+        const char *space = strchr(commands[i]->name, ' ');
+        if (space)
+            fprintf(out, "complete -c sae -n '__fish_seen_subcommand_from %.*s' -a%s -d '",
+                    (int)(space - commands[i]->name), commands[i]->name, space);
+        else
+            fprintf(out, "complete -c sae -n __fish_use_subcommand -f -a %s -d '", commands[i]->name);
         quoted(out, commands[i]->summary, "\\");
         fputs("'\n", out);
         each_option(out, commands[i], fish_option);

@@ -103,10 +103,12 @@ static void print_reconstruction(const cli_eval_results *r, FILE *out)
     cli_table_print(&table, out);
     fputs("\n"
           "  L0         active latents per token\n"
-          "  MSE        squared error of the reconstruction, summed over the dimensions; per dim: divided by d\n"
-          "  FVU        share of the activations' variance that the reconstruction misses; explained: the rest\n"
+          "  MSE        squared error of the reconstruction, summed over the dimensions\n"
+          "  per dim    the same divided by d\n"
+          "  FVU        share of the activations' variance that the reconstruction misses\n"
+          "  explained  the rest of the variance\n"
           "  cosine     between activation and reconstruction, mean over tokens\n"
-          "  l2 ratio   length of the reconstruction over length of the activation; below 1: it shrinks\n"
+          "  l2 ratio   length of the reconstruction over that of the activation\n"
           "  rel bias   1 where the reconstruction has the length that fits best\n"
           "  dead       latents that never fired on these tokens\n",
           out);
@@ -136,10 +138,11 @@ static void print_ce(const cli_eval_results *r, FILE *out)
     cli_format_count(tokens, sizeof tokens, r->ce[0].tokens);
     fprintf(out,
             "\n"
-            "  Loss of the language model in nats per token, over %s predicted tokens: with its own activations\n"
-            "  (clean), with reconstructions in their place (spliced), with zeros, and with the mean activation.\n"
-            "  recovered  (zeroed - spliced) / (zeroed - clean): 100%% would be a perfect reconstruction;\n"
-            "             over mean: the same with the mean in place of zeros, which is harder\n",
+            "  Loss of the language model in nats per token, over %s predicted tokens: with\n"
+            "  its own activations (clean), with reconstructions in their place (spliced),\n"
+            "  with zeros, and with the mean activation.\n"
+            "  recovered  (zeroed - spliced) / (zeroed - clean): 100%% would be perfect\n"
+            "  over mean  the same with the mean in place of zeros, which is harder\n",
             tokens);
 }
 

@@ -29,8 +29,8 @@ static void print_members(const sae_family *f, FILE *out)
     }
     cli_table_print(&table, out);
     fprintf(out,
-            "\n  first: latents of the largest SAE that this one is the first to have (cosine %g\n"
-            "  or more)\n",
+            "\n  first: latents of the largest SAE that this one is the first to have (cosine\n"
+            "  %g or more)\n",
             f->threshold);
 }
 
@@ -89,7 +89,7 @@ static void print_neighbours(const sae_family *f, FILE *out)
     }
     cli_table_print(&table, out);
     fprintf(out,
-            "\n  one-to-one: pairs with a cosine of %g or more, and the mean cosine of all pairs\n"
+            "\n  one-to-one: pairs with a cosine of %g or more; cosine: mean of all pairs\n"
             "  R2: of decoder and activation cosine, over so many pairs\n"
             "  excess: where a novel latent fires, the error of the smaller SAE grows by this\n"
             "  much more than that of the larger one\n",

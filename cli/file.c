@@ -56,40 +56,32 @@ sae_status cli_check_fresh(const char *dir, const char *marker, const char *what
     return sae_fail(err, SAE_E_EXISTS, "%s holds %s already; --force replaces it", dir, what);
 }
 
-sae_status cli_make_directory(const char *path, sae_error *err)
-{
-    struct stat info;
-    char *copy = strdup(path);
-    if (!copy) return cli_fail_memory(err);
-    sae_status status = SAE_OK;
-    for (char *p = copy + 1; *copy && status == SAE_OK; p++) {
-        char here = *p;
-        if (here && here != '/') continue;
-        *p = 0;
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-            status = sae_fail(err, SAE_E_IO, "cannot make directory %s: %s", copy, strerror(errno));
-        *p = here;
-        if (!here) break;
-    }
-    free(copy);
-    if (status == SAE_OK && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
-        status = sae_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
-    return status;
-}
-
-sae_status cli_open_result(const char *dir, const char *marker, sae_error *err)
+sae_status cli_open_result(sae_written *written, const char *dir, const char *marker, sae_error *err)
 {
     char path[4096];
-    sae_status status = cli_make_directory(dir, err);
+    sae_status status = sae_written_dirs(written, dir, err);
     if (status != SAE_OK) return status;
     snprintf(path, sizeof path, "%s/%s", dir, marker);
-    if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
-    return sae_fail(err, SAE_E_IO, "cannot replace %s: %s", path, strerror(errno));
+    return cli_remove_stale(path, err);
+}
+
+sae_status cli_path(char *out, size_t size, const char *dir, const char *name, sae_error *err)
+{
+    int length = snprintf(out, size, "%s/%s", dir, name);
+    if (length >= 0 && (size_t)length < size) return SAE_OK;
+    return sae_fail(err, SAE_E_IO, "the path %.200s... is too long", dir);
+}
+
+sae_status cli_result_path(char *out, size_t size, sae_written *written, const char *dir, const char *name,
+                           sae_error *err)
+{
+    sae_status status = cli_path(out, size, dir, name, err);
+    return status == SAE_OK ? sae_written_file(written, out, err) : status;
 }
 
 sae_status cli_remove_stale(const char *path, sae_error *err)
 {
-    if (remove(path) == 0 || errno == ENOENT) return SAE_OK;
+    if (remove(path) == 0 || errno == ENOENT || errno == ENOTDIR) return SAE_OK;
     return sae_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
 }
 

@@ -2,7 +2,7 @@
 #ifndef CLI_FILE_H
 #define CLI_FILE_H
 
-#include <sae/status.h>
+#include <sae/io.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,11 +19,15 @@ sae_status cli_draft_write(cli_draft *draft, const char *path, sae_error *err);
 /* SAE_E_EXISTS when `dir` (NULL: nothing to check) holds `marker` already, which says that it is complete; `what` names
  * its contents. */
 sae_status cli_check_fresh(const char *dir, const char *marker, const char *what, sae_error *err);
-/* mkdir -p. */
-sae_status cli_make_directory(const char *path, sae_error *err);
 /* Makes the directory of a result, and removes the marker of an earlier one from it: until the new marker is written
- * last, what lies there does not pass for complete. */
-sae_status cli_open_result(const char *dir, const char *marker, sae_error *err);
+ * last, what lies there does not pass for complete. The caller ends `written`, which takes everything back when the
+ * command fails. */
+sae_status cli_open_result(sae_written *written, const char *dir, const char *marker, sae_error *err);
+/* out [size] = DIR/NAME. */
+sae_status cli_path(char *out, size_t size, const char *dir, const char *name, sae_error *err);
+/* The same for a file of the result that is about to be written. */
+sae_status cli_result_path(char *out, size_t size, sae_written *written, const char *dir, const char *name,
+                           sae_error *err);
 /* Removes a file of an earlier result that the new one does not have; it need not be there. */
 sae_status cli_remove_stale(const char *path, sae_error *err);
 bool cli_exists(const char *path);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define OPTION_INDENT 30
+#define OPTION_INDENT 26
 
 void cli_wrap(FILE *out, const char *text, int at, int indent)
 {
@@ -87,8 +87,10 @@ void cli_help_command(FILE *out, const cli_command *command)
 {
     size_t count;
     const sae_option *options;
-    for (size_t i = 0; command->usage[i]; i++)
-        fprintf(out, "%s sae %s %s\n", i ? "      " : "Usage:", command->name, command->usage[i]);
+    for (size_t i = 0; command->usage[i]; i++) {
+        int at = fprintf(out, "%s sae %s ", i ? "      " : "Usage:", command->name);
+        cli_wrap(out, command->usage[i], at, at);
+    }
     fputc('\n', out);
     cli_wrap(out, command->description, 0, 0);
     print_notes(out, "Arguments", command->arguments, command->n_arguments);
@@ -116,9 +118,9 @@ void cli_help_general(FILE *out)
     fputs("\nCommands\n", out);
     for (size_t i = 0; i < count; i++) {
         int at = fprintf(out, "  %s", commands[i]->name);
-        cli_wrap(out, commands[i]->summary, at, 12);
+        cli_wrap(out, commands[i]->summary, at, 15);
     }
     const sae_option *options = cli_common_options(&count);
     print_group(out, "Options of every command", options, count);
-    fputs("\n`sae COMMAND --help` lists everything a command takes and prints; `man sae` has it all.\n", out);
+    fputs("\n`sae COMMAND --help` lists all that a command takes and prints; so does `man sae`.\n", out);
 }

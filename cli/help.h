@@ -13,7 +13,7 @@ void cli_help_man(FILE *out);
 sae_status cli_help_completion(FILE *out, const char *shell, sae_error *err);
 
 /* Columns of help text. */
-#define CLI_HELP_WIDTH 100
+#define CLI_HELP_WIDTH 80
 
 /* Prints words of `text` from column `at` (where the cursor is) on, in lines of CLI_HELP_WIDTH columns that start at
  * `indent`. An empty line in the text starts a paragraph. Ends the line. */

@@ -2,7 +2,6 @@
  * wrong. */
 #include "cli/args.h"
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/signals.h"
 
@@ -18,24 +17,6 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define MAX_GROUPS 16
-
-static const cli_command *const all_commands[] = {
-    &cli_harvest, &cli_train, &cli_eval,        &cli_encode,      &cli_decode, &cli_compare, &cli_stitch,  &cli_meta,
-    &cli_latents, &cli_dash,  &cli_dash_export, &cli_dash_import, &cli_serve,  &cli_convert, &cli_inspect, &cli_bench,
-};
-
-const cli_command *const *cli_commands(size_t *count)
-{
-    *count = CLI_COUNT(all_commands);
-    return all_commands;
-}
-
-const cli_command *cli_find_command(const char *name)
-{
-    for (size_t i = 0; i < CLI_COUNT(all_commands); i++)
-        if (strcmp(all_commands[i]->name, name) == 0) return all_commands[i];
-    return NULL;
-}
 
 const sae_option *cli_common_options(size_t *count)
 {
@@ -244,42 +225,11 @@ static sae_status run_help(cli_app *app, int argc, char **argv, sae_error *err)
         return SAE_OK;
     }
     if (strcmp(argv[0], "--completion") == 0) return cli_help_completion(app->out, argc > 1 ? argv[1] : "", err);
-    const cli_command *command = cli_find_command(argv[0]);
-    if (!command) return sae_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", argv[0]);
-    cli_help_command(app->out, command);
-    return SAE_OK;
-}
-
-static sae_status unknown_command(const char *word, sae_error *err)
-{
-    const char *closest = NULL;
-    int best = 0;
-    if (word[0] == '-')
-        return sae_fail(err, SAE_E_ARG, "%s stands before the command; usage: sae COMMAND [--OPTION VALUE]...", word);
-    for (size_t i = 0; i < CLI_COUNT(all_commands); i++) {
-        int likeness = cli_likeness(word, all_commands[i]->name);
-        if (likeness >= 0 && (!closest || likeness < best)) {
-            closest = all_commands[i]->name;
-            best = likeness;
-        }
-    }
-    if (closest) return sae_fail(err, SAE_E_ARG, "there is no command \"%s\"; did you mean \"%s\"?", word, closest);
-    return sae_fail(err, SAE_E_ARG, "there is no command \"%s\"; see sae --help", word);
-}
-
-/* The command that the first words name: "dash-export" is also "dash export". */
-static const cli_command *find_by_words(int argc, char **argv, int *words)
-{
-    char name[64];
-    if (argc > 1 && snprintf(name, sizeof name, "%s-%s", argv[0], argv[1]) < (int)sizeof name) {
-        const cli_command *command = cli_find_command(name);
-        if (command) {
-            *words = 2;
-            return command;
-        }
-    }
-    *words = 1;
-    return cli_find_command(argv[0]);
+    int words;
+    const cli_command *command;
+    sae_status status = cli_find_command(&command, &words, argc, argv, err);
+    if (status == SAE_OK) cli_help_command(app->out, command);
+    return status;
 }
 
 static sae_status dispatch(cli_app *app, int argc, char **argv, sae_error *err)
@@ -291,12 +241,13 @@ static sae_status dispatch(cli_app *app, int argc, char **argv, sae_error *err)
         fprintf(app->out, "sae %s\n", sae_version());
         return SAE_OK;
     }
-    int words = 1;
-    const cli_command *command = find_by_words(argc - 1, argv + 1, &words);
-    if (!command) return unknown_command(argv[1], err);
+    int words;
+    const cli_command *command;
+    sae_status status = cli_find_command(&command, &words, argc - 1, argv + 1, err);
+    if (status != SAE_OK) return status;
     void *settings = calloc(1, command->settings_size);
     if (!settings) return cli_fail_memory(err);
-    sae_status status = run(command, settings, app, argc - 1 - words, argv + 1 + words, err);
+    status = run(command, settings, app, argc - 1 - words, argv + 1 + words, err);
     free(settings);
     return status;
 }

@@ -103,7 +103,7 @@ static void print_largest(const sae_meta *m, FILE *out)
 
 static void print_parts(const sae_meta *m, FILE *out)
 {
-    cli_facts facts = {.out = out, .name_width = 40, .value_width = 9};
+    cli_facts facts = {.out = out, .name_width = 31, .value_width = 7};
     fputs("\nDecompositions, by the threshold\n\n", out);
     cli_fact_count(&facts, "latents taken apart", m->rows, "");
     cli_fact_count(&facts, "  without a meta-latent", m->alone, "none is above the threshold");
@@ -139,12 +139,12 @@ static double share_above(const double *values, int64_t n, double threshold)
 
 static void print_against(const sae_meta *m, FILE *out)
 {
-    cli_facts facts = {.out = out, .name_width = 40, .value_width = 9};
+    cli_facts facts = {.out = out, .name_width = 31, .value_width = 7};
     fprintf(out, "\nMeta-latents beside the %lld latents of the smaller SAE\n\n", (long long)m->n_against);
     cli_fact_number(&facts, "median of the maximum cosine", median(m->max_cos, m->width), 3, "");
     cli_fact_number(&facts, "  of random directions", median(m->random_max_cos, m->width), 3, "chance");
     cli_fact_percent(&facts, "maximum cosine above 0.7", share_above(m->max_cos, m->width, 0.7),
-                     "meta-latents that the smaller SAE has as latents");
+                     "the smaller SAE has these as latents");
 }
 
 void cli_meta_print(const sae_meta *m, FILE *out)

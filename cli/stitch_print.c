@@ -14,7 +14,7 @@ enum { SHOWN_POINTS = 16 };
 
 static cli_facts facts_on(FILE *out)
 {
-    return (cli_facts){.out = out, .name_width = 40, .value_width = 9};
+    return (cli_facts){.out = out, .name_width = 34, .value_width = 7};
 }
 
 static void print_saes(const sae_stitch *s, FILE *out)
@@ -68,22 +68,25 @@ static void print_deltas(const sae_stitch *s, FILE *out)
     cli_fact_count(&facts, "latents that improve it", s->improving, "its MSE falls");
     cli_fact_count(&facts, "latents that worsen it", s->worsening, "");
     cli_fact_count(&facts, "latents that never fired", s->n_large - s->improving - s->worsening, "not known");
-    cli_fact_number(&facts, "AUC of the maximum cosine", s->auc, 3, "1: a low cosine always tells that one improves");
+    cli_fact_number(&facts, "AUC of the maximum cosine", s->auc, 3, "1: a low cosine always improves");
     snprintf(text, sizeof text, "accuracy at threshold %.3g", s->threshold);
-    cli_fact_percent(&facts, text, s->accuracy, "latents below it improve, the others worsen");
-    snprintf(text, sizeof text, "finds %.1f%% of those that improve, %.1f%% of those that worsen",
-             100 * s->best.sensitivity, 100 * s->best.specificity);
-    cli_fact_number(&facts, "best threshold", s->best_threshold, 3, isnan(s->best_threshold) ? "" : text);
-    fprintf(out,
-            "\n  Of the %lld latents below %.3g that fired, %lld improve the small SAE; of the other %lld, %lld do.\n",
-            (long long)c.below, s->threshold, (long long)c.below_improving, (long long)c.above,
-            (long long)c.above_improving);
+    cli_fact_percent(&facts, text, s->accuracy, "below it improve, others worsen");
+    cli_fact_number(&facts, "best threshold", s->best_threshold, 3, "");
+    fputc('\n', out);
+    if (!isnan(s->best_threshold))
+        cli_paragraph(out,
+                      "The best threshold finds %.1f%% of the latents that improve and %.1f%% of those that worsen.",
+                      100 * s->best.sensitivity, 100 * s->best.specificity);
+    cli_paragraph(out,
+                  "Of the %lld latents below %.3g that fired, %lld improve the small SAE; of the other %lld, %lld do.",
+                  (long long)c.below, s->threshold, (long long)c.below_improving, (long long)c.above,
+                  (long long)c.above_improving);
     double found = (double)c.below_improving / (double)s->improving +
                    (double)(c.above - c.above_improving) / (double)s->worsening; /* NaN when there is one sign only */
     if (s->best.sensitivity + s->best.specificity > found + CLEARLY)
-        fprintf(out,
-                "  For these SAEs %.3g is not the threshold that tells them apart best: %.3g is (--threshold auto).\n",
-                s->threshold, s->best_threshold);
+        cli_paragraph(
+            out, "For these SAEs %.3g is not the threshold that tells them apart best: %.3g is (--threshold auto).",
+            s->threshold, s->best_threshold);
 }
 
 /* ---- the graph -------------------------------------------------------------------------------------------- */
@@ -102,7 +105,7 @@ static void print_graph(const sae_stitch *s, FILE *out)
     }
     cli_facts facts = facts_on(out);
     fprintf(out, "\nLatents with a cosine above %.3g hang together and change places\n\n", s->threshold);
-    cli_fact_count(&facts, "insertions", s->n_insert, "latents of the large SAE without a counterpart");
+    cli_fact_count(&facts, "insertions", s->n_insert, "large latents without counterpart");
     cli_fact_count(&facts, "swaps", s->n_swap, "components with latents of both");
     cli_fact_count(&facts, "  one to one", one_to_one, "");
     cli_fact_count(&facts, "  one small to several large", one_to_many, "");
@@ -110,7 +113,7 @@ static void print_graph(const sae_stitch *s, FILE *out)
     cli_fact_count(&facts, "  several to several", many, "");
     cli_fact_count(&facts, "  latents in the largest", largest, "");
     cli_fact_count(&facts, "  swaps that improve the small SAE", improving, "each alone");
-    cli_fact_count(&facts, "removals", s->n_remove, "latents of the small SAE without a counterpart");
+    cli_fact_count(&facts, "removals", s->n_remove, "small latents without counterpart");
 }
 
 /* ---- paths ------------------------------------------------------------------------------------------------ */
@@ -123,13 +126,14 @@ static void print_smoothness(const sae_stitch *s, FILE *out)
     int best = s->order;
     for (int o = 0; o < SAE_STITCH_RANDOM; o++)
         if (s->paths[o].highest_mse < s->paths[best].highest_mse) best = o;
+    fputc('\n', out);
     if (p->highest_mse <= start * SMOOTH)
-        fprintf(out,
-                "\n  In %s order the way from the small SAE to the large one is smooth: the MSE never exceeds %.4g.\n",
-                name, p->highest_mse);
+        cli_paragraph(out,
+                      "In %s order the way from the small SAE to the large one is smooth: the MSE never exceeds %.4g.",
+                      name, p->highest_mse);
     else
-        fprintf(out, "\n  In %s order the way is not smooth: the MSE rises from %.4g to %.4g before it ends at %.4g.\n",
-                name, s->base.mse, p->highest_mse, s->large.mse);
+        cli_paragraph(out, "In %s order the way is not smooth: the MSE rises from %.4g to %.4g before it ends at %.4g.",
+                      name, s->base.mse, p->highest_mse, s->large.mse);
     if (best != s->order)
         fprintf(out, "  The order that rises least is %s: %.4g at most.\n",
                 sae_stitch_order_name((sae_stitch_order)best), s->paths[best].highest_mse);
@@ -151,7 +155,8 @@ static void print_paths(const sae_stitch *s, FILE *out)
         cli_table_count(&table, p->rises);
     }
     cli_table_print(&table, out);
-    fputs("\n  highest  largest MSE of all states; rises: operations that raise it; random is the baseline\n", out);
+    fputs("\n  highest  largest MSE of all states\n  rises    operations that raise it\n  random   the baseline\n",
+          out);
     print_smoothness(s, out);
     if (s->end_error == 0)
         fputs("  The SAE at the end reconstructs exactly as the large one does.\n", out);
@@ -183,15 +188,18 @@ static void print_ce_words(const sae_stitch *s, FILE *out)
     const char *name = sae_stitch_order_name((sae_stitch_order)s->order);
     double own = highest_ce(&s->paths[s->order]), random = highest_ce(&s->paths[SAE_STITCH_RANDOM]);
     double ends = fmax(s->ce.small, s->ce.large);
-    fprintf(out,
-            "\n  Predicting %lld tokens costs the language model %.4g nats each with its own activations (%.4g with "
-            "zeros),\n  %.4g with the small SAE and %.4g with the large one.\n",
-            (long long)s->ce.tokens, s->ce.clean, s->ce.zero, s->ce.small, s->ce.large);
+    fputc('\n', out);
+    cli_paragraph(out,
+                  "Predicting %lld tokens costs the language model %.4g nats each with its own activations (%.4g with "
+                  "zeros), %.4g with the small SAE and %.4g with the large one.",
+                  (long long)s->ce.tokens, s->ce.clean, s->ce.zero, s->ce.small, s->ce.large);
     if (own <= ends + (SMOOTH - 1) * (ends - s->ce.clean))
-        fprintf(out, "  In %s order no state that was measured costs more than its ends", name);
+        cli_paragraph(out,
+                      "In %s order no state that was measured costs more than its ends; in random order up to %.4g.",
+                      name, random);
     else
-        fprintf(out, "  On the way in %s order it costs up to %.4g", name, own);
-    fprintf(out, "; in random order up to %.4g.\n", random);
+        cli_paragraph(out, "On the way in %s order it costs up to %.4g; in random order up to %.4g.", name, own,
+                      random);
 }
 
 static void print_ce(const sae_stitch *s, FILE *out)

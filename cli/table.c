@@ -1,9 +1,15 @@
 #include "cli/table.h"
 
+#include "cli/help.h"
+#include "cli/progress.h"
+
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Inserts commas into the whole part of a printed number. */
 static void separate(char *out, size_t size, const char *digits)
@@ -72,6 +78,16 @@ int cli_prefix_bytes(const char *text, int columns)
     return bytes;
 }
 
+void cli_paragraph(FILE *out, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    cli_wrap(out, text, 0, 2);
+}
+
 void cli_table_text(cli_table *table, const char *text)
 {
     if (table->failed) return;
@@ -119,25 +135,34 @@ void cli_table_percent(cli_table *table, double share)
     cli_table_text(table, text);
 }
 
+/* Columns first … end − 1 of all rows, behind column 0. */
+static void print_block(const cli_table *table, const int *width, size_t first, size_t end, FILE *out)
+{
+    for (size_t r = 0; r < table->used / table->columns; r++) {
+        char *const *row = table->cells + r * table->columns;
+        fprintf(out, "  %s%*s", row[0], width[0] - cli_columns(row[0]), "");
+        for (size_t c = first; c < end; c++) fprintf(out, "  %*s%s", width[c] - cli_columns(row[c]), "", row[c]);
+        fputc('\n', out);
+    }
+}
+
 void cli_table_print(cli_table *table, FILE *out)
 {
-    size_t columns = table->columns, rows = table->used / columns;
+    size_t columns = table->columns, first = 1;
     int width[CLI_TABLE_COLUMNS] = {0};
+    int room = isatty(STDOUT_FILENO) ? cli_terminal_columns(STDOUT_FILENO) : INT_MAX;
     for (size_t i = 0; i < table->used; i++) {
         int here = cli_columns(table->cells[i]);
         if (here > width[i % columns]) width[i % columns] = here;
     }
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t c = 0; c < columns; c++) {
-            const char *cell = table->cells[r * columns + c];
-            int pad = width[c] - cli_columns(cell);
-            if (c == 0)
-                fprintf(out, "  %s%*s", cell, pad, "");
-            else
-                fprintf(out, "  %*s%s", pad, "", cell);
-        }
-        fputc('\n', out);
-    }
+    do {
+        size_t end = first;
+        int used = 2 + width[0];
+        while (end < columns && (end == first || used + 2 + width[end] <= room)) used += 2 + width[end++];
+        if (first > 1) fputc('\n', out);
+        print_block(table, width, first, end, out);
+        first = end;
+    } while (first < columns);
     for (size_t i = 0; i < table->used; i++) free(table->cells[i]);
     free(table->cells);
     *table = (cli_table){0};

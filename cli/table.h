@@ -18,6 +18,9 @@ void cli_format_percent(char *out, size_t size, double share);
 int cli_columns(const char *text);
 int cli_prefix_bytes(const char *text, int columns);
 
+/* A sentence or two, indented by two columns and wrapped. */
+void cli_paragraph(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #define CLI_TABLE_COLUMNS 16
 
 /* A table: `columns` cells to a row (at most CLI_TABLE_COLUMNS), the first row is the heading. Text is copied. */
@@ -33,7 +36,8 @@ void cli_table_text(cli_table *table, const char *text);
 void cli_table_count(cli_table *table, int64_t value);
 void cli_table_number(cli_table *table, double value, int digits);
 void cli_table_percent(cli_table *table, double share);
-/* Prints with the first column to the left, the others to the right, and frees the cells. */
+/* Prints with the first column to the left, the others to the right, and frees the cells. Where stdout is a terminal
+ * too narrow for it, columns that do not fit follow below, behind the first column again. */
 void cli_table_print(cli_table *table, FILE *out);
 
 /* "name    value   explanation" lines, for results that are one number each. */

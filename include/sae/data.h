@@ -19,8 +19,9 @@ typedef struct sae_text_config {
     int64_t ctx;              /* tokens per context, 128 */
     int64_t max_tokens;       /* as many whole contexts as make up at most this many tokens; 0: all */
     bool prepend_bos;         /* the BOS id first in each context (counts towards ctx) */
-    const char *split;        /* lines equal to this separate the documents of a text file; NULL: one document */
-    bool parse_special;       /* special tokens written in the text are tokens, not text */
+    const char *split;  /* lines equal to this (ended by LF or CR LF) separate the documents of a text file; NULL: one
+                           document */
+    bool parse_special; /* special tokens written in the text are tokens, not text */
 } sae_text_config;
 SAE_API sae_text_config sae_text_config_default(void);
 
@@ -75,10 +76,10 @@ SAE_API sae_status sae_harvest(const sae_lm *lm, const sae_contexts *contexts, c
  * only, so a stream can be taken up at any row without any state.
  *
  * How: the rows are cut into chunks of neighbours (1024 rows, fewer of small data; one context when the
- * model runs). Of n chunks, round(n·held_out) are held out, spread evenly. In each epoch the training
- * chunks are permuted and dealt into groups of about equal size that fit into buffer_bytes; the usable
- * rows of a group are permuted. So a row meets the other rows of its group, and another group in the next
- * epoch. Without shuffle: file order.
+ * model runs). Of n chunks, round(n·held_out) are held out, spread evenly (one alone lies in the
+ * middle, unless the last has as many rows). In each epoch the training chunks are permuted and dealt into
+ * groups of about equal size that fit into buffer_bytes; the usable rows of a group are permuted. So a row
+ * meets the other rows of its group, and another group in the next epoch. Without shuffle: file order.
  *
  * One thread at a time may use a source; it gathers with env->threads of its own. */
 typedef struct sae_source sae_source;

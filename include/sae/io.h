@@ -196,6 +196,22 @@ SAE_API const sae_acts_meta *sae_codes_file_meta(const sae_codes_file *file);
 SAE_API sae_status sae_codes_file_read(const sae_codes_file *file, int64_t first, int64_t count, sae_codes *out,
                                        int32_t *tokens, int32_t *positions, int32_t *docs, sae_error *err);
 
+/* ---- results of several files ------------------------------------------------------------------ */
+
+/* What was written so far, so that a failure can take it back: directories that were made, and files that were not
+ * there before. Each file by itself appears whole or not at all. {0} to begin with. */
+typedef struct sae_written {
+    char **paths;
+    size_t count, room;
+} sae_written;
+/* mkdir -p. SAE_E_IO when that fails, or a file is in the way. */
+SAE_API sae_status sae_written_dirs(sae_written *w, const char *path, sae_error *err);
+/* For a file that is about to be written. */
+SAE_API sae_status sae_written_file(sae_written *w, const char *path, sae_error *err);
+/* Ends the list; unless the result is whole, what it names is removed (directories only where nothing else lies in
+ * them). Safe on zeros. */
+SAE_API void sae_written_end(sae_written *w, bool whole);
+
 #ifdef __cplusplus
 }
 #endif

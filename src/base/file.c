@@ -175,25 +175,6 @@ bool sae_file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
-sae_status sae_make_dirs(const char *path, sae_error *err)
-{
-    char *copy = sae_strdup(path);
-    if (!copy) return sae_fail_memory(err, "a path", strlen(path));
-    sae_status status = SAE_OK;
-    for (char *p = copy + 1; status == SAE_OK; p++) {
-        bool end = *p == 0;
-        if (*p != '/' && !end) continue;
-        *p = 0;
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST) status = sae_fail_errno(err, "cannot make directory %s", copy);
-        if (end) break;
-        *p = '/';
-    }
-    if (status == SAE_OK && !sae_is_directory(path))
-        status = sae_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", path);
-    sae_free(copy);
-    return status;
-}
-
 char *sae_path_join(const char *a, const char *b)
 {
     size_t size = strlen(a) + strlen(b) + 2;

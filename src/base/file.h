@@ -38,8 +38,6 @@ sae_status sae_write_file(const char *path, const void *data, size_t bytes, sae_
 /* Whole text file into a malloc'ed, NUL-terminated buffer (sae_free). `limit`: refuse larger files. */
 sae_status sae_read_text(const char *path, size_t limit, char **text, size_t *length, sae_error *err);
 
-/* mkdir -p. */
-sae_status sae_make_dirs(const char *path, sae_error *err);
 bool sae_is_directory(const char *path);
 bool sae_file_exists(const char *path);
 /* Allocated "a/b" (sae_free), or NULL when out of memory. */

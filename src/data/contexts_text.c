@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/utf8.h"
 #include "data/text_items.h"
 #include "lm/bpe.h"
 
@@ -15,6 +16,7 @@
 
 typedef struct slot {
     sae_text_item item;
+    size_t valid; /* bytes of it before the first that is not UTF-8 */
     sae_ids ids;
     sae_status status;
     sae_error problem;
@@ -36,6 +38,7 @@ static void encode_wave(wave *w)
         slot *s = &w->slots[i];
         s->ids.count = 0;
         const sae_text_item *item = &s->item;
+        s->valid = item->line ? item->length : sae_utf8_valid_prefix(item->text, item->length);
         s->status = item->line ? sae_bpe_encode_json_line(worker, item->text, item->length, item->path, item->line,
                                                           w->config->parse_special, &s->ids, &s->problem)
                                : sae_bpe_encode(worker, item->text, item->length, w->config->parse_special, &s->ids,
@@ -77,6 +80,19 @@ static sae_status cut_wave(const wave *w, sae_cutter *cutter, int32_t eos, int64
         if (status != SAE_OK) return status;
     }
     return SAE_OK;
+}
+
+/* Said once: the file is likely in another encoding, or no text. */
+static void warn_invalid(const wave *w, bool *warned, const sae_env *env)
+{
+    for (int64_t i = 0; i < w->count && !*warned; i++) {
+        const slot *s = &w->slots[i];
+        if (s->valid == s->item.length) continue;
+        *warned = true;
+        sae_log(env, SAE_LOG_WARN,
+                "%s is not UTF-8 at byte %zu; what is not is read as U+FFFD (the replacement character)", s->item.path,
+                s->item.offset + s->valid);
+    }
 }
 
 /* Text for one wave: about what is still missing, at two bytes a token. */
@@ -121,12 +137,13 @@ sae_status sae_cut_text(sae_cutter *cutter, const sae_text_config *config, const
         .parse_special = config->parse_special,
     };
     int64_t doc = 0;
-    bool done = false;
+    bool done = false, warned = false;
     SAE_TRY(make_wave(&w, config, tokenizer, env, err));
     while (!done && !sae_cutter_full(cutter)) {
         if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped while reading the text"));
         SAE_TRY(fill_wave(&w, &reader, wave_bytes(cutter), &done, err));
         encode_wave(&w);
+        warn_invalid(&w, &warned, env);
         SAE_TRY(cut_wave(&w, cutter, eos, &doc, err));
         sae_text_reader_release(&reader);
         const sae_contexts *c = cutter->out;
@@ -136,6 +153,8 @@ sae_status sae_cut_text(sae_cutter *cutter, const sae_text_config *config, const
     if (doc == 0)
         SAE_TRY(sae_fail(err, SAE_E_ARG, "there is no text in %s%s", config->files[0],
                          config->files[1] ? " and the files after it" : ""));
+    if (config->split && !reader.separated && !reader.json_lines)
+        sae_log(env, SAE_LOG_WARN, "no line equals --split \"%s\": each file is one document", config->split);
 done:
     sae_text_reader_close(&reader);
     free_wave(&w);

@@ -52,10 +52,14 @@ static int64_t held_out_chunks(int64_t chunks, double share)
     return held;
 }
 
-/* Chunk i of n is held out when the whole part of i·held/n goes up at i: evenly spread. */
-static bool is_held_out(int64_t i, int64_t chunks, int64_t held)
+/* Chunk i of n is held out when the whole part of i·held/n goes up at i: evenly spread, the last one among them. One
+ * alone is that of the middle where it has more rows: the last may be a rest with as little as one. (Then the number of
+ * training rows differs too, by which a run that began with another order is told.) */
+static bool is_held_out(const sae_order *order, int64_t i, int64_t held)
 {
-    __int128 before = (__int128)i * held / chunks, after = (__int128)(i + 1) * held / chunks;
+    const int64_t n = order->chunks;
+    if (held == 1 && order->usable[n / 2] > order->usable[n - 1]) return i == n / 2;
+    __int128 before = (__int128)i * held / n, after = (__int128)(i + 1) * held / n;
     return after > before;
 }
 
@@ -70,7 +74,7 @@ sae_status sae_order_init(sae_order *out, int64_t *usable, int64_t chunks, doubl
     SAE_TRY(sae_chunk_list_reserve(&order.train, chunks - held, err));
     for (int64_t i = 0; i < chunks; i++) {
         add(&order.all, i, usable);
-        add(is_held_out(i, chunks, held) ? &order.held_out : &order.train, i, usable);
+        add(is_held_out(&order, i, held) ? &order.held_out : &order.train, i, usable);
     }
     order.groups = (order.train.count + group_chunks - 1) / group_chunks;
     *out = order;
@@ -97,7 +101,7 @@ void sae_order_set_epoch(sae_order *order, int64_t epoch)
     if (order->epoch == epoch) return;
     int64_t n = 0;
     for (int64_t i = 0; i < order->chunks; i++)
-        if (!is_held_out(i, order->chunks, held)) train->chunks[n++] = i;
+        if (!is_held_out(order, i, held)) train->chunks[n++] = i;
     if (order->shuffle) {
         sae_rng rng = sae_rng_make(order->seed, "shuffle", (uint64_t)epoch);
         sae_rng_shuffle_i64(&rng, train->chunks, n);

@@ -33,13 +33,21 @@ static size_t line_end(const sae_map *map, size_t at)
     return end ? (size_t)(end - map->data) : map->size;
 }
 
-/* The document that starts at `at`: up to the end, or to a line that equals the separator. */
+/* Whether a line is the separator; its end may be CR LF. */
+static bool separates(const sae_text_reader *r, const unsigned char *line, size_t length, size_t split)
+{
+    bool carriage = length == split + 1 && line[split] == '\r';
+    return (length == split || carriage) && memcmp(line, r->split, split) == 0;
+}
+
+/* The document that starts at `at`: up to the end, or to a line that is the separator. */
 static void find_document(sae_text_reader *r, const sae_map *map)
 {
     size_t length = r->split ? strlen(r->split) : 0;
     for (size_t at = r->at; r->split && at < map->size;) {
         size_t end = line_end(map, at);
-        if (end - at == length && memcmp(map->data + at, r->split, length) == 0) {
+        if (separates(r, map->data + at, end - at, length)) {
+            r->separated = true;
             r->document_end = at;
             r->next_document = end < map->size ? end + 1 : end;
             return;
@@ -68,6 +76,7 @@ static bool next_in_file(sae_text_reader *r, const sae_map *map, sae_text_item *
         if (is_blank(text + start, end - start)) continue;
         item->text = text + start;
         item->length = end - start;
+        item->offset = start;
         item->line = r->line;
         item->starts_document = true;
         return true;
@@ -79,6 +88,7 @@ static bool next_in_file(sae_text_reader *r, const sae_map *map, sae_text_item *
     }
     if (r->at >= map->size) return false;
     item->text = text + r->at;
+    item->offset = r->at;
     item->length =
         sae_bpe_next_cut(r->tokenizer, r->parse_special, item->text, r->document_end - r->at, SAE_ITEM_BYTES);
     r->at += item->length;

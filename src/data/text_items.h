@@ -12,6 +12,7 @@ typedef struct sae_text_item {
     const char *text; /* in a mapped file, valid until sae_text_reader_release */
     size_t length;
     const char *path; /* of its file */
+    size_t offset;    /* bytes of the file before it */
     int64_t line;     /* .jsonl: number of the line that `text` is, from 1; else 0 */
     bool starts_document;
 } sae_text_item;
@@ -29,7 +30,8 @@ typedef struct sae_text_reader {
     size_t at;           /* next byte of it */
     size_t document_end; /* end of the text document that `at` lies in, or ≤ at */
     size_t next_document;
-    int64_t line; /* lines of it that were read */
+    int64_t line;   /* lines of it that were read */
+    bool separated; /* some line of a text file equalled `split` */
 } sae_text_reader;
 
 /* The next item; *found = false at the end of all files. Empty documents and blank lines of .jsonl are left out. */

@@ -1,7 +1,7 @@
 /* delphi's latent cache: all activations as coordinates, in files of so many latents. */
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "export/file.h"
 #include "export/json.h"
 #include "io/dtype.h"
 #include "model/coder.h"
@@ -110,10 +110,11 @@ done:
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
 /* locations [nnz, 3] (context, position, latent − first) and activations [nnz], f16, of latents first … last. */
-static sae_status write_split(const cache *c, int64_t first, int64_t last, const char *folder, sae_error *err)
+static sae_status write_split(const cache *c, int64_t first, int64_t last, const char *folder, sae_written *written,
+                              sae_error *err)
 {
     sae_status status;
-    char path[4096];
+    char name[64], *path = NULL;
     int64_t count = 0;
     for (int64_t i = 0; i < c->count; i++) count += c->list[i].latent >= first && c->list[i].latent <= last;
     int32_t *locations = sae_alloc((size_t)count * 3, sizeof *locations);
@@ -132,26 +133,21 @@ static sae_status write_split(const cache *c, int64_t first, int64_t last, const
         {"activations", SAE_DTYPE_F16, 1, {count}, values, (size_t)count * 2},
         {"tokens", SAE_DTYPE_I64, 2, {c->contexts, c->ctx}, c->tokens, (size_t)(c->contexts * c->ctx) * 8},
     };
-    if (snprintf(path, sizeof path, "%s/%lld_%lld.safetensors", folder, (long long)first, (long long)last) >=
-        (int)sizeof path) {
-        status = sae_fail(err, SAE_E_ARG, "the path %.64s… is too long", folder);
-        goto done;
-    }
+    snprintf(name, sizeof name, "%lld_%lld.safetensors", (long long)first, (long long)last);
+    SAE_TRY(sae_export_path(&path, written, folder, name, err));
     status = sae_safetensors_write(path, tensors, 3, NULL, 0, err);
 done:
+    sae_free(path);
     sae_free(locations);
     sae_free(values);
     return status;
 }
 
 static sae_status write_config(const cache *c, const char *tokenizer, int64_t splits, const char *folder,
-                               sae_error *err)
+                               sae_written *written, sae_error *err)
 {
     sae_output file = {0};
-    char *path = sae_path_join(folder, "config.json");
-    if (!path) return sae_fail_memory(err, "a path", strlen(folder));
-    sae_status status = sae_output_open(&file, path, err);
-    sae_free(path);
+    sae_status status = sae_export_open(&file, written, folder, "config.json", err);
     if (status != SAE_OK) return status;
     fprintf(file.stream, "{\"cache_ctx_len\":%lld,\"ctx_len\":%lld,\"n_tokens\":%lld,\"n_splits\":%lld,\"model_name\":",
             (long long)c->ctx, (long long)c->ctx, (long long)(c->contexts * c->ctx), (long long)splits);
@@ -166,6 +162,7 @@ sae_status sae_export_delphi(const sae_model *model, sae_source *source, const s
 {
     sae_status status;
     cache c = {0};
+    sae_written written = {0};
     const char *hook = sae_acts_get_meta(acts)->hook_name;
     char *folder = sae_path_join(dir, *hook ? hook : "hook");
     int64_t n = sae_model_get_info(model)->n;
@@ -173,11 +170,12 @@ sae_status sae_export_delphi(const sae_model *model, sae_source *source, const s
     if (splits > n) splits = n;
     SAE_TRY(read_texts(&c, acts, err));
     SAE_TRY(encode_all(&c, model, source, env, err));
-    SAE_TRY(sae_make_dirs(folder, err));
+    SAE_TRY(sae_written_dirs(&written, folder, err));
     for (int64_t s = 0; s < splits; s++)
-        SAE_TRY(write_split(&c, n * s / splits, n * (s + 1) / splits - 1, folder, err));
-    status = write_config(&c, tokenizer, splits, folder, err);
+        SAE_TRY(write_split(&c, n * s / splits, n * (s + 1) / splits - 1, folder, &written, err));
+    status = write_config(&c, tokenizer, splits, folder, &written, err);
 done:
+    sae_written_end(&written, status == SAE_OK);
     sae_free(folder);
     cache_clear(&c);
     return status;

@@ -1,9 +1,9 @@
 /* Neuronpedia's import files. */
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/rng.h"
 #include "export/feature.h"
+#include "export/file.h"
 #include "export/json.h"
 #include "io/gzip_write.h"
 
@@ -17,6 +17,7 @@ typedef struct exporter {
     sae_store *store;
     const sae_feature_names *names;
     const char *dir;
+    sae_written *written;
 } exporter;
 
 /* ---- the four small files ------------------------------------------------------------------------------------------
@@ -87,11 +88,10 @@ static void put_source(const exporter *e, FILE *out)
 static sae_status write_config(const exporter *e, const char *name, void (*put)(const exporter *, FILE *),
                                sae_error *err)
 {
-    char path[4096];
+    char place[64];
     sae_output file = {0};
-    if (snprintf(path, sizeof path, "%s/config/%s.jsonl", e->dir, name) >= (int)sizeof path)
-        return sae_fail(err, SAE_E_ARG, "the path %.64s… is too long", e->dir);
-    sae_status status = sae_output_open(&file, path, err);
+    snprintf(place, sizeof place, "config/%s.jsonl", name);
+    sae_status status = sae_export_open(&file, e->written, e->dir, place, err);
     if (status != SAE_OK) return status;
     put(e, file.stream);
     return sae_output_commit(&file, err);
@@ -140,10 +140,12 @@ static void put_activation(const exporter *e, sae_feature *f, const sae_export_l
 static sae_status write_gz(const exporter *e, const char *folder, size_t number, const char *text, size_t size,
                            sae_error *err)
 {
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/%s/batch-%zu.jsonl.gz", e->dir, folder, number) >= (int)sizeof path)
-        return sae_fail(err, SAE_E_ARG, "the path %.64s… is too long", e->dir);
-    return sae_gzip_write(path, text, size, err);
+    char place[64], *path = NULL;
+    snprintf(place, sizeof place, "%s/batch-%zu.jsonl.gz", folder, number);
+    sae_status status = sae_export_path(&path, e->written, e->dir, place, err);
+    if (status == SAE_OK) status = sae_gzip_write(path, text, size, err);
+    sae_free(path);
+    return status;
 }
 
 /* Lines for the tables "Neuron" and "Activation"; the same keys in each line, because the first line's decide. */
@@ -212,12 +214,8 @@ static sae_status write_loader(const exporter *e, size_t batches, sae_error *err
 {
     static const char *const small[][2] = {
         {"release", "SourceRelease"}, {"model", "Model"}, {"sourceset", "SourceSet"}, {"source", "Source"}};
-    sae_status status;
     sae_output file = {0};
-    char *path = sae_path_join(e->dir, "load.sql");
-    if (!path) return sae_fail_memory(err, "a path", strlen(e->dir));
-    status = sae_output_open(&file, path, err);
-    sae_free(path);
+    sae_status status = sae_export_open(&file, e->written, e->dir, "load.sql", err);
     if (status != SAE_OK) return status;
     fputs(loader, file.stream);
     /* a quote and a delimiter that JSON text in one line cannot hold: lines are taken as they are */
@@ -239,13 +237,13 @@ static sae_status write_loader(const exporter *e, size_t batches, sae_error *err
     return sae_output_commit(&file, err);
 }
 
-static sae_status make_folders(const char *dir, sae_error *err)
+static sae_status make_folders(const exporter *e, sae_error *err)
 {
     static const char *const folders[] = {"config", "features", "activations"};
     sae_status status = SAE_OK;
     for (int i = 0; i < 3 && status == SAE_OK; i++) {
-        char *path = sae_path_join(dir, folders[i]);
-        status = path ? sae_make_dirs(path, err) : sae_fail_memory(err, "a path", strlen(dir));
+        char *path = sae_path_join(e->dir, folders[i]);
+        status = path ? sae_written_dirs(e->written, path, err) : sae_fail_memory(err, "a path", strlen(e->dir));
         sae_free(path);
     }
     return status;
@@ -256,21 +254,23 @@ sae_status sae_export_neuronpedia(sae_store *store, const sae_export_selection *
 {
     sae_status status;
     sae_feature_names names;
-    exporter e = {store, &names, dir};
+    sae_written written = {0};
+    exporter e = {store, &names, dir, &written};
     size_t batches = 0;
     SAE_TRY(sae_feature_names_make(&names, store, selection, given, err));
-    SAE_TRY(make_folders(dir, err));
+    SAE_TRY(make_folders(&e, err));
     SAE_TRY(write_config(&e, "release", put_release, err));
     SAE_TRY(write_config(&e, "model", put_model, err));
     SAE_TRY(write_config(&e, "sourceset", put_set, err));
     SAE_TRY(write_config(&e, "source", put_source, err));
     for (size_t first = 0; first < selection->count; first += BATCH, batches++) {
         size_t count = selection->count - first < BATCH ? selection->count - first : BATCH;
-        if (sae_should_stop(env)) return sae_fail(err, SAE_E_INTERRUPTED, "stopped; %s is not complete", dir);
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was written"));
         SAE_TRY(write_batch(&e, selection->latents + first, count, batches, err));
         sae_report_progress(env, "exporting", "latents", (double)(first + count), (double)selection->count, NULL);
     }
     status = write_loader(&e, batches, err);
 done:
+    sae_written_end(&written, status == SAE_OK);
     return status;
 }

@@ -1,24 +1,14 @@
 /* SAEDashboard's JSON: batches of features. */
-#include "export/feature.h"
-
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "export/feature.h"
+#include "export/file.h"
 #include "export/json.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { BATCH = 128 };
-
-static sae_status open_file(sae_output *file, const char *dir, const char *name, sae_error *err)
-{
-    char *path = sae_path_join(dir, name);
-    if (!path) return sae_fail_memory(err, "a path", strlen(dir));
-    sae_status status = sae_output_open(file, path, err);
-    sae_free(path);
-    return status;
-}
 
 static void put_source(FILE *out, const sae_feature_names *names)
 {
@@ -31,14 +21,14 @@ static void put_source(FILE *out, const sae_feature_names *names)
 }
 
 static sae_status write_batch(sae_store *store, const sae_feature_names *names, const sae_export_latent *latents,
-                              size_t count, size_t number, const char *dir, sae_error *err)
+                              size_t count, size_t number, const char *dir, sae_written *written, sae_error *err)
 {
     sae_status status;
     sae_output file = {0};
     char name[48];
     bool first = true;
     snprintf(name, sizeof name, "batch-%zu.json", number);
-    SAE_TRY(open_file(&file, dir, name, err));
+    SAE_TRY(sae_export_open(&file, written, dir, name, err));
     put_source(file.stream, names);
     fputs(",\"sae_id_suffix\":null,\"features\":[", file.stream);
     for (size_t i = 0; i < count; i++) {
@@ -61,12 +51,12 @@ done:
 
 /* Dead latents are not among the features, as there. */
 static sae_status write_skipped(sae_store *store, const sae_feature_names *names, const sae_export_selection *selection,
-                                const char *dir, sae_error *err)
+                                const char *dir, sae_written *written, sae_error *err)
 {
     sae_status status;
     sae_output file = {0};
     bool first = true;
-    SAE_TRY(open_file(&file, dir, "skipped_indexes.json", err));
+    SAE_TRY(sae_export_open(&file, written, dir, "skipped_indexes.json", err));
     put_source(file.stream, names);
     fputs(",\"log_sparsity\":null,\"skipped_indexes\":[", file.stream);
     for (size_t i = 0; i < selection->count; i++) {
@@ -86,15 +76,20 @@ done:
 sae_status sae_export_saedashboard(sae_store *store, const sae_export_selection *selection, const char *dir,
                                    const sae_env *env, sae_error *err)
 {
+    sae_status status;
     sae_feature_names names;
     sae_neuronpedia unnamed = {0};
-    sae_status status = sae_feature_names_make(&names, store, selection, &unnamed, err);
-    if (status == SAE_OK) status = sae_make_dirs(dir, err);
-    for (size_t first = 0, number = 0; first < selection->count && status == SAE_OK; first += BATCH, number++) {
+    sae_written written = {0};
+    SAE_TRY(sae_feature_names_make(&names, store, selection, &unnamed, err));
+    SAE_TRY(sae_written_dirs(&written, dir, err));
+    for (size_t first = 0, number = 0; first < selection->count; first += BATCH, number++) {
         size_t count = selection->count - first < BATCH ? selection->count - first : BATCH;
-        if (sae_should_stop(env)) return sae_fail(err, SAE_E_INTERRUPTED, "stopped; %s is not complete", dir);
-        status = write_batch(store, &names, selection->latents + first, count, number, dir, err);
+        if (sae_should_stop(env)) SAE_TRY(sae_fail(err, SAE_E_INTERRUPTED, "stopped; nothing was written"));
+        SAE_TRY(write_batch(store, &names, selection->latents + first, count, number, dir, &written, err));
         sae_report_progress(env, "exporting", "latents", (double)(first + count), (double)selection->count, NULL);
     }
-    return status == SAE_OK ? write_skipped(store, &names, selection, dir, err) : status;
+    status = write_skipped(store, &names, selection, dir, &written, err);
+done:
+    sae_written_end(&written, status == SAE_OK);
+    return status;
 }

@@ -20,7 +20,7 @@ enum { ACTS, TOKENS, POSITIONS, DOCS, COLUMNS };
 struct sae_acts_writer {
     char *dir;
     char *json; /* path of acts.json */
-    bool made_dir;
+    sae_written dirs;
     sae_acts_meta meta; /* n_tokens: rows so far */
     int64_t shard_tokens;
     int64_t shards; /* complete ones */
@@ -87,9 +87,7 @@ sae_status sae_acts_writer_open(sae_acts_writer **out, const char *dir, const sa
     writer->meta = *meta;
     writer->meta.n_tokens = 0;
     writer->shard_tokens = shard_tokens;
-    bool existed = sae_file_exists(dir);
-    SAE_TRY(sae_make_dirs(dir, err));
-    writer->made_dir = !existed;
+    SAE_TRY(sae_written_dirs(&writer->dirs, dir, err));
     SAE_TRY(remove_old(dir, err));
     *out = writer;
     writer = NULL;
@@ -193,6 +191,7 @@ sae_status sae_acts_writer_finish(sae_acts_writer *writer, int64_t *shards, sae_
     if (writer->shard) SAE_TRY(finish_shard(writer, err));
     SAE_TRY(sae_acts_meta_write(&writer->meta, writer->json, err));
     if (shards) *shards = writer->shards;
+    sae_written_end(&writer->dirs, true);
     free_writer(writer);
     return SAE_OK;
 done:
@@ -210,6 +209,6 @@ void sae_acts_writer_abort(sae_acts_writer *writer)
     }
     sae_st_stream_abort(writer->shard);
     writer->shard = NULL;
-    if (writer->made_dir) (void)rmdir(writer->dir);
+    sae_written_end(&writer->dirs, false);
     free_writer(writer);
 }

@@ -372,7 +372,8 @@ sae_status sae_run_prepare_output(sae_run *run, sae_error *err)
     for (size_t i = 0; i < run->count; i++) {
         sae_free(states);
         states = sae_path_join(run->dirs[i], "checkpoint");
-        SAE_TRY(states ? sae_make_dirs(states, err) : sae_fail_memory(err, "a path", strlen(run->dirs[i])));
+        SAE_TRY(states ? sae_written_dirs(&run->written, states, err)
+                       : sae_fail_memory(err, "a path", strlen(run->dirs[i])));
     }
 done:
     sae_free(marker);
@@ -381,9 +382,9 @@ done:
     return status;
 }
 
-void sae_run_leave_nothing(const sae_run *run)
+void sae_run_end_output(sae_run *run)
 {
-    remove_state_dirs(run);
-    for (size_t i = 0; i < run->count; i++) rmdir(run->dirs[i]);
-    rmdir(run->out);
+    char *marker = sae_path_join(run->out, "run.json");
+    sae_written_end(&run->written, !marker || sae_file_exists(marker));
+    sae_free(marker);
 }

@@ -20,8 +20,9 @@ sae_status sae_run_open_logs(sae_run *run, sae_error *err)
     for (size_t i = 0; i < run->count; i++) {
         char *path = log_path(run, i);
         if (!path) return sae_fail_memory(err, "a path", strlen(run->dirs[i]));
-        run->logs[i] = fopen(path, "ae");
-        sae_status status = run->logs[i] ? SAE_OK : sae_fail_errno(err, "cannot write %s", path);
+        sae_status status = sae_written_file(&run->written, path, err);
+        if (status == SAE_OK && !(run->logs[i] = fopen(path, "ae")))
+            status = sae_fail_errno(err, "cannot write %s", path);
         sae_free(path);
         if (status != SAE_OK) return status;
     }

@@ -14,6 +14,7 @@
 static void run_clear(sae_run *run)
 {
     sae_run_close_logs(run);
+    sae_run_end_output(run);
     for (size_t i = 0; run->dirs && i < run->count; i++) sae_free(run->dirs[i]);
     sae_free(run->dirs);
     sae_free(run->logs);
@@ -140,7 +141,6 @@ static sae_status begin(sae_run *run, sae_train_result *result, bool *finished, 
     }
     status = sae_run_open_logs(run, err);
 done:
-    if (status != SAE_OK) sae_run_leave_nothing(run);
     sae_model_free(init);
     return status;
 }

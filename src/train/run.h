@@ -21,6 +21,7 @@ typedef struct sae_run {
     char **dirs;               /* [count] directory of each SAE */
     FILE **logs;               /* [count] metrics.jsonl */
     double reading;            /* seconds spent waiting for rows */
+    sae_written written;       /* directories and metrics.jsonl, for a run that fails before it can be resumed */
 } sae_run;
 
 /* run->x = rows position … position + count − 1 of the training stream. */
@@ -33,8 +34,8 @@ sae_status sae_run_start(sae_run *run, const sae_model *init, sae_error *err);
 
 /* Directories and, unless resuming, the refusal or removal of an earlier run. */
 sae_status sae_run_prepare_output(sae_run *run, sae_error *err);
-/* After a failure before the first step: removes the directories that were made, as far as they are empty. */
-void sae_run_leave_nothing(const sae_run *run);
+/* Ends what run->written lists: takes it back unless there is a run.json to go on with. */
+void sae_run_end_output(sae_run *run);
 /* Whole or not at all: every SAE's state at the trainer's step, then run.json; older states are removed. */
 sae_status sae_run_save(sae_run *run, sae_error *err);
 /* Loads the state that run.json names and cuts the metrics files back to it; of a finished run, its result instead

@@ -77,17 +77,6 @@ static void refusals(void **state)
     assert_int_equal(sae_map_open(&map, *state, &err), SAE_E_IO);
     assert_int_equal(sae_output_open(&out, "/nowhere/at/all", &err), SAE_E_IO);
     assert_int_equal(sae_write_file(*state, "x", 1, &err), SAE_E_IO);
-    char *file = sae_path_join(*state, "file"), *below = sae_path_join(file, "below");
-    assert_int_equal(sae_write_file(file, "x", 1, &err), SAE_OK);
-    assert_int_equal(sae_make_dirs(below, &err), SAE_E_IO);
-    assert_int_equal(sae_make_dirs(file, &err), SAE_E_IO);
-    char *deep = sae_path_join(*state, "a/b/c");
-    assert_int_equal(sae_make_dirs(deep, &err), SAE_OK);
-    assert_true(sae_is_directory(deep));
-    assert_int_equal(sae_make_dirs(deep, &err), SAE_OK);
-    sae_free(file);
-    sae_free(below);
-    sae_free(deep);
 }
 
 static void names(void **state)

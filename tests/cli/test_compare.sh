@@ -50,7 +50,7 @@ matches out.txt '^Wrote the report .*index.html'
 absent comparison/latent.csv
 # while files are replaced, the directory does not pass for complete
 rm comparison/pairs.csv
-mkdir comparison/pairs.csv
+mkdir -p comparison/pairs.csv/full
 rejects 1 'pairs.csv' "$sae" compare $small $large --acts acts --out comparison --force
 absent comparison/compare.json
 

@@ -38,6 +38,14 @@ awk -F, 'NR > 1 { l0[NR] = $5; fvu[NR] = $6; on[NR] = $7 }
         exit !any
     }' frontier.csv || fail "on_frontier is not the Pareto frontier of frontier.csv"
 matches frontier.svg '^<svg xmlns="http://www.w3.org/2000/svg" '
+
+# a terminal of 80 columns: no table is wider, and what did not fit stands below
+script -qec "stty cols 80; '$sae' eval saes/*/ poor --acts acts --quiet" /dev/null </dev/null | tr -d '\r' >terminal.txt
+equals "lines of tables that are too wide" "$(LC_ALL=C.UTF-8 grep -cE '^  .{79}' terminal.txt)" 0
+matches terminal.txt '^  SAE +width +L0 .* FVU'
+matches terminal.txt '^  SAE +.* dead$'
+works "$sae" eval saes/*/ poor --acts acts
+matches out.txt '^  SAE +width +L0 .* dead$'
 matches frontier.svg 'Sparsity and reconstruction of 5 SAEs'
 matches frontier.svg '<title>poor: batchtopk, width 32, '
 equals "end of frontier.svg" "$(tail -n 1 frontier.svg)" "</svg>"

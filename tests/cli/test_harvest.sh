@@ -69,6 +69,14 @@ printf 'one\n---\ntwo\n---\nthree\n' >split.txt
 for i in $(seq 200); do cat split.txt; done >parts.txt
 works "${harvest[@]}" --layer 1 --text parts.txt --split --- --out split --json
 equals "documents of --split" "$(value documents)" 401
+works "${harvest[@]}" --layer 1 --text parts.txt --split == --max-tokens 512 --out one
+matches err.txt 'warning: no line equals --split "==": each file is one document'
+sed 's/$/\r/' parts.txt >crlf.txt
+works "${harvest[@]}" --layer 1 --text crlf.txt --split --- --out crlf --json
+equals "documents of a file with CR LF" "$(value documents)" 401
+{ head -c 1000 text.txt && printf '\377\376' && head -c 3000 text.txt; } >latin.txt
+works "${harvest[@]}" --layer 1 --text latin.txt --out latin
+matches err.txt 'warning: latin.txt is not UTF-8 at byte 1000'
 for i in $(seq 300); do echo "{\"text\": \"line $i of some text\"}"; done >lines.jsonl
 works "${harvest[@]}" --layer 1 --text lines.jsonl text.txt --max-tokens 100k --out lines --json
 equals "documents of two files" "$(value documents)" 301

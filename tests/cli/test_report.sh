@@ -77,11 +77,11 @@ mv 'acts" onload="alert(3)' acts
 
 # ---- what stops them -------------------------------------------------------------------------------------
 # a directory without compare.json is not complete: what cannot be written leaves none, even where one was
-mkdir comparison/blocked && rm comparison/index.html && mv comparison/blocked comparison/index.html
+rm comparison/index.html && mkdir -p comparison/index.html/full
 rejects 1 'index.html' "$sae" compare $small $large --acts acts --out comparison --force
 absent comparison/compare.json
 equals "temporary files" "$(find comparison -name '*.tmp-*')" ""
-rmdir comparison/index.html
+rm -r comparison/index.html
 works "$sae" compare $small $large --acts acts --latent 5 --out comparison
 same comparison again
 finish

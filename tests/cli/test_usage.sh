@@ -21,9 +21,26 @@ for command in $commands; do
     same out.txt help.txt
     # --help wins over what is missing or wrong after it
     works "$sae" "$command" --help --no-such-option
-    checks=$((checks + 1))
-    awk 'length($0) > 130 && !/^Usage|^       sae|^      sae/ { exit 1 }' out.txt || fail "$command --help has overlong lines"
 done
+
+# a terminal of 80 columns is enough, but for examples, which are one line each
+for command in $commands "dash export" "dash import"; do
+    works "$sae" help $command
+    matches out.txt "^Usage: sae $command "
+    equals "lines of help on $command beyond 80 columns" "$(grep -v '^      sae' out.txt | LC_ALL=C.UTF-8 grep -E '.{81}')" ""
+done
+
+# commands of two words
+works "$sae" dash export --help
+cp out.txt help.txt
+works "$sae" dash-export --help
+same out.txt help.txt
+rejects 2 'no command "dash exprot"; did you mean "dash export"\?' "$sae" dash exprot x.db --out y
+rejects 2 'no command "dash-exprot"; did you mean "dash export"\?' "$sae" dash-exprot x.db --out y
+rejects 2 'no command "trian"; did you mean "train"\?' "$sae" help trian
+rejects 2 'train has no option --hlep; did you mean --help\?' "$sae" train --hlep
+touch exprot # a file of that name may be meant
+rejects 2 '\-\-out is missing' "$sae" dash exprot
 
 # wrong usage: exit status 2, one line that says what to do
 rejects 2 'no command.*sae --help' "$sae"
@@ -98,4 +115,17 @@ complete_words() { # WORD...: what bash offers for the last one
 equals "completed command" "$(complete_words sae harv)" "harvest "
 equals "completed option" "$(complete_words sae train --held)" "--held-out "
 equals "completed choice" "$(complete_words sae harvest --dtype b)" "bf16 "
+mkdir completion && cd completion && cp ../out.txt .
+touch exact.db
+equals "completed second word or file" "$(complete_words sae dash ex)" "exact.db export "
+equals "completed option of two words" "$(complete_words sae dash export --form)" "--format "
+equals "completed choice of two words" "$(complete_words sae dash export --format n)" "neuronpedia "
+equals "completed option of the first word alone" "$(complete_words sae dash --unem)" "--unembed "
+cd ..
+for shell in zsh fish; do
+    command -v $shell >/dev/null || continue
+    works "$sae" help --completion $shell
+    cp out.txt script
+    works $shell -n script
+done
 finish

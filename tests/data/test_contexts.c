@@ -103,6 +103,17 @@ static void separators(void **state)
     sae_contexts_free(c);
 }
 
+/* As files from Windows have them: the separator is found, and the text keeps its line ends. */
+static void separators_with_carriage_returns(void **state)
+{
+    const char *const files[] = {put(state, "crlf.txt", "one\r\n%\r\n%%\r\ntwo\r\n%\r"), NULL};
+    const char *const texts[] = {"one\r\n", "%%\r\ntwo\r\n", NULL};
+    const sae_text_config config = {.files = files, .ctx = 2, .split = "%"};
+    sae_contexts *c = read_text(&config);
+    expect(c, texts, false);
+    sae_contexts_free(c);
+}
+
 static void json_lines(void **state)
 {
     const char *const files[] = {put(state, "a.jsonl",
@@ -278,8 +289,15 @@ static void bad_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        temp_test(files_are_documents), temp_test(separators), temp_test(json_lines),   temp_test(special_tokens),
-        temp_test(long_text),           temp_test(id_files),   temp_test(bad_id_files), temp_test(bad_text),
+        temp_test(files_are_documents),
+        temp_test(separators),
+        temp_test(separators_with_carriage_returns),
+        temp_test(json_lines),
+        temp_test(special_tokens),
+        temp_test(long_text),
+        temp_test(id_files),
+        temp_test(bad_id_files),
+        temp_test(bad_text),
     };
     return cmocka_run_group_tests(tests, open_tokenizer, close_tokenizer);
 }

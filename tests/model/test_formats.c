@@ -174,7 +174,9 @@ static void gemma_scope_path(void **state)
     sae_error err;
     sae_model *model = NULL;
     const char *dir = temp_path(state, "gemma-scope-2b-pt-mlp/layer_12/width_16k/average_l0_82");
-    assert_ok(sae_make_dirs(dir, &err));
+    sae_written made = {0};
+    assert_ok(sae_written_dirs(&made, dir, &err));
+    sae_written_end(&made, true);
     copy_file(state, "gemma_scope/params.npz", "gemma-scope-2b-pt-mlp/layer_12/width_16k/average_l0_82/params.npz");
     assert_ok(sae_model_load(&model, dir, &err));
     const sae_model_info *info = sae_model_get_info(model);

@@ -245,7 +245,8 @@ sae_status sae_format_prepare(sae_format_paths *out, const char *dir, const char
     out->weights = sae_path_join(dir, weights);
     out->fresh = sae_path_join(dir, fresh);
     if (!out->config || !out->weights || !out->fresh) return sae_fail_memory(err, "a path", strlen(dir));
-    return sae_make_dirs(dir, err);
+    sae_status status = sae_written_dirs(&out->written, dir, err);
+    return status == SAE_OK ? sae_written_file(&out->written, out->weights, err) : status;
 }
 
 sae_status sae_format_place(const sae_format_paths *paths, sae_error *err)
@@ -255,9 +256,10 @@ sae_status sae_format_place(const sae_format_paths *paths, sae_error *err)
     return SAE_OK;
 }
 
-void sae_format_done(sae_format_paths *paths)
+void sae_format_done(sae_format_paths *paths, bool whole)
 {
     if (paths->fresh) (void)unlink(paths->fresh);
+    sae_written_end(&paths->written, whole);
     sae_free(paths->config);
     sae_free(paths->weights);
     sae_free(paths->fresh);

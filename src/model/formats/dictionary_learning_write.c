@@ -113,7 +113,7 @@ sae_status sae_dictionary_learning_write(const sae_model *model, const char *dir
     SAE_TRY(sae_format_place(&paths, err));
     status = write_config(model, kind, paths.config, err);
 done:
-    sae_format_done(&paths);
+    sae_format_done(&paths, status == SAE_OK);
     sae_free(b_enc);
     return status;
 }

@@ -37,6 +37,7 @@ void sae_fill_threshold(sae_model *model, double theta);
  * sae_format_place, so that a full disk leaves what was there. */
 typedef struct sae_format_paths {
     char *config, *weights, *fresh;
+    sae_written written;
 } sae_format_paths;
 
 /* Makes the directory and names its files. */
@@ -44,7 +45,8 @@ sae_status sae_format_prepare(sae_format_paths *out, const char *dir, const char
                               sae_error *err);
 /* Puts the weights in their place. The old description is removed before: new weights never lie beside it. */
 sae_status sae_format_place(const sae_format_paths *paths, sae_error *err);
-/* Frees the names, and removes fresh weights that were not placed. Safe on zeros. */
-void sae_format_done(sae_format_paths *paths);
+/* Frees the names, and removes fresh weights that were not placed; unless the SAE is whole, the directory too if it was
+ * made for it. Safe on zeros. */
+void sae_format_done(sae_format_paths *paths, bool whole);
 
 #endif

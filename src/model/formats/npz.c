@@ -117,6 +117,7 @@ static sae_status write(const sae_model *model, const char *path, sae_error *err
     const sae_weights *w = &model->weights;
     char *file = NULL;
     float *b_enc = NULL;
+    sae_written written = {0};
     if (info->rule == SAE_RULE_TOPK)
         return sae_fail(err, SAE_E_UNSUPPORTED,
                         "an .npz holds thresholds and cannot say that this SAE takes the %lld largest of each token; "
@@ -128,7 +129,7 @@ static sae_status write(const sae_model *model, const char *path, sae_error *err
     b_enc = sae_alloc((size_t)info->n, sizeof *b_enc);
     file = names_file(path) ? sae_strdup(path) : sae_path_join(path, weights_name);
     if (!b_enc || !file) SAE_TRY(sae_fail_memory(err, path, (size_t)info->n * sizeof *b_enc));
-    if (!names_file(path)) SAE_TRY(sae_make_dirs(path, err));
+    if (!names_file(path)) SAE_TRY(sae_written_dirs(&written, path, err));
     sae_bias_for_input(model, false, b_enc);
     const sae_array arrays[] = {sae_array_f32("W_enc", w->W_enc, info->d, info->n, true),
                                 sae_array_f32("W_dec", w->W_dec, info->n, info->d, false),
@@ -137,6 +138,7 @@ static sae_status write(const sae_model *model, const char *path, sae_error *err
                                 sae_array_f32("threshold", w->threshold, info->n, 0, false)};
     status = sae_npz_write(file, arrays, sizeof arrays / sizeof *arrays, err);
 done:
+    sae_written_end(&written, status == SAE_OK);
     sae_free(file);
     sae_free(b_enc);
     return status;

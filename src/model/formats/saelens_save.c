@@ -49,13 +49,16 @@ done:
 sae_status sae_model_save(const sae_model *model, const char *dir, sae_error *err)
 {
     sae_status status = SAE_OK;
+    sae_written written = {0};
     char *config = sae_path_join(dir, SAE_SAELENS_CONFIG), *weights = sae_path_join(dir, SAE_SAELENS_WEIGHTS);
     char *scaler = sae_path_join(dir, SAE_SAELENS_SCALER); /* of a training checkpoint that was there before */
     if (!config || !weights || !scaler) SAE_TRY(sae_fail_memory(err, "a path", 0));
-    SAE_TRY(sae_make_dirs(dir, err));
+    SAE_TRY(sae_written_dirs(&written, dir, err));
+    SAE_TRY(sae_written_file(&written, weights, err));
     SAE_TRY(write_weights(model, weights, config, scaler, err));
     SAE_TRY(sae_saelens_config_write(config, &model->info, err));
 done:
+    sae_written_end(&written, status == SAE_OK);
     sae_free(config);
     sae_free(weights);
     sae_free(scaler);

@@ -174,7 +174,7 @@ static sae_status write(const sae_model *model, const char *path, sae_error *err
     SAE_TRY(sae_format_place(&paths, err));
     status = write_config(model, paths.config, err);
 done:
-    sae_format_done(&paths);
+    sae_format_done(&paths, status == SAE_OK);
     sae_free(b_enc);
     return status;
 }
