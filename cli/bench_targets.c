@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-void cli_bench_targets(const sae_bench_step *narrow, const sae_bench_step *wide, const sae_bench_fixed *small,
-                       const char *screen, cli_bench_target out[CLI_BENCH_TARGETS])
+void cli_bench_targets(const sae_bench_step *narrow, const sae_bench_step *wide, const char *no_wide,
+                       const sae_bench_fixed *small, const char *screen, cli_bench_target out[CLI_BENCH_TARGETS])
 {
     const bool amx = strstr(screen, "amx") != NULL, known = narrow->peak_bytes >= 0;
     const cli_bench_target targets[CLI_BENCH_TARGETS] = {
@@ -13,7 +13,11 @@ void cli_bench_targets(const sae_bench_step *narrow, const sae_bench_step *wide,
         {"memory / what it may take", (double)narrow->peak_bytes / narrow->memory_limit, 1, false,
          known ? NULL : "unknown here"},
         {"a latent of 98,304 / of 12,288", wide ? wide->total / narrow->total / 8 : 0, 1.1, false,
-         wide ? NULL : "not measured"},
+         wide ? NULL : no_wide},
+        {"memory at 98,304 / what it may take", wide ? (double)wide->peak_bytes / wide->memory_limit : 0, 1, false,
+         !wide                   ? no_wide
+         : wide->peak_bytes >= 0 ? NULL
+                                 : "unknown here"},
         {"fixed cost, 512 latents, in µs", 1e6 * small->cost, 100, false, small->n > 0 ? NULL : "not measured"},
     };
     memcpy(out, targets, sizeof targets);
@@ -49,9 +53,9 @@ void cli_bench_targets_print(FILE *out, const cli_bench_target *targets)
     for (int i = 0; i < CLI_BENCH_TARGETS; i++) {
         const cli_bench_target *t = &targets[i];
         if (t->skipped)
-            fprintf(out, "  %-32s skipped: %s\n", t->name, t->skipped);
+            fprintf(out, "  %-36s skipped: %s\n", t->name, t->skipped);
         else
-            fprintf(out, "  %-32s %.2f (%s %.2f): %s\n", t->name, t->value, t->at_least ? "at least" : "at most",
+            fprintf(out, "  %-36s %.2f (%s %.2f): %s\n", t->name, t->value, t->at_least ? "at least" : "at most",
                     t->limit, verdict(t));
     }
 }

@@ -1,6 +1,7 @@
 /* sae bench: how fast this machine trains, beside what its BLAS library does alone. */
 #include "cli/bench_lm.h"
 #include "cli/bench_small.h"
+#include "cli/bench_step.h"
 #include "cli/bench_targets.h"
 #include "cli/bench_way.h"
 #include "cli/commands.h"
@@ -127,6 +128,7 @@ typedef struct bench_case {
     size_t n_dead;
     double dead[MAX_DEAD];
     sae_bench_step result[MAX_DEAD];
+    char skipped[96]; /* why it was not measured; "": it was */
 } bench_case;
 
 static size_t choose_cases(const settings *s, bench_case *cases)
@@ -170,21 +172,26 @@ static sae_status make_rows(const bench_case *c, const cli_lm *lm, float **rows,
     return SAE_OK;
 }
 
+static sae_bench_case case_config(const settings *s, const bench_case *c)
+{
+    return (sae_bench_case){.arch = c->arch,
+                            .dense = c->dense,
+                            .n = c->n,
+                            .batch = s->batch,
+                            .k = s->k,
+                            .warm_steps = s->warm_steps,
+                            .repeats = s->repeats,
+                            .dead = c->dead,
+                            .n_dead = c->n_dead};
+}
+
 static sae_status run_case(const settings *s, bench_case *c, const cli_lm *lm, cli_app *app, sae_error *err)
 {
     float *rows = NULL;
     sae_status status = make_rows(c, lm, &rows, app, err);
     if (status == SAE_OK) {
         sae_bench_data data = {.name = "", .rows = rows, .count = ROWS, .d = c->d};
-        sae_bench_case config = {.arch = c->arch,
-                                 .dense = c->dense,
-                                 .n = c->n,
-                                 .batch = s->batch,
-                                 .k = s->k,
-                                 .warm_steps = s->warm_steps,
-                                 .repeats = s->repeats,
-                                 .dead = c->dead,
-                                 .n_dead = c->n_dead};
+        sae_bench_case config = case_config(s, c);
         status = sae_bench_train(&config, &data, c->result, &app->env, err);
     }
     free(rows);
@@ -235,13 +242,16 @@ static void print_machine(const results *r, FILE *out)
 static bool find_targets(const results *r, cli_bench_target targets[CLI_BENCH_TARGETS])
 {
     const sae_bench_step *narrow = NULL, *wide = NULL;
+    const char *no_wide = "not measured";
     for (size_t i = r->n_cases; i-- > 0;) {
         const bench_case *c = &r->cases[i];
         if (c->d != 768 || c->arch != SAE_ARCH_BATCHTOPK || c->model) continue;
+        if (*c->skipped && c->n == 98304) no_wide = c->skipped;
+        if (*c->skipped) continue;
         if (c->n == 12288) narrow = &c->result[0];
         if (c->n == 98304) wide = &c->result[0];
     }
-    if (narrow) cli_bench_targets(narrow, wide, &r->small, r->screen, targets);
+    if (narrow) cli_bench_targets(narrow, wide, no_wide, &r->small, r->screen, targets);
     return narrow != NULL;
 }
 
@@ -266,27 +276,19 @@ static void print_json(const results *r, FILE *out)
             cli_json_text(&json, "screen", r->screen);
             cli_json_text(&json, "data", data_name(r, c));
             cli_json_real(&json, "dead", c->dead[k]);
-            cli_json_object(&json, "seconds");
-            cli_json_real(&json, "encode", b->encode);
-            cli_json_real(&json, "select", b->select);
-            cli_json_real(&json, "decode", b->decode);
-            cli_json_real(&json, "aux", b->aux);
-            cli_json_real(&json, "update", b->update);
-            cli_json_real(&json, "total", b->total);
-            cli_json_end(&json);
-            cli_json_real(&json, "sgemm", b->sgemm);
-            cli_json_real(&json, "ratio", b->ratio);
-            cli_json_real(&json, "survivors", b->survivors);
-            cli_json_real(&json, "update_bytes", b->update_bytes);
-            cli_json_real(&json, "update_share", b->update_share);
-            cli_json_real(&json, "memory_limit", b->memory_limit);
-            cli_json_real(&json, "tokens_per_s", b->tokens_per_s);
-            if (b->peak_bytes >= 0)
-                cli_json_int(&json, "peak_bytes", b->peak_bytes);
-            else
-                cli_json_null(&json, "peak_bytes");
+            cli_bench_step_json(&json, b);
             cli_json_end(&json);
         }
+    }
+    cli_json_end(&json);
+    cli_json_array(&json, "skipped");
+    for (size_t i = 0; i < r->n_cases; i++) {
+        if (!*r->cases[i].skipped) continue;
+        cli_json_object(&json, NULL);
+        cli_json_int(&json, "d", r->cases[i].d);
+        cli_json_int(&json, "n", r->cases[i].n);
+        cli_json_text(&json, "why", r->cases[i].skipped);
+        cli_json_end(&json);
     }
     cli_json_end(&json);
     if (find_targets(r, targets)) cli_bench_targets_json(&json, targets);
@@ -336,6 +338,10 @@ static void print_steps(const results *r, FILE *out)
             "  survivors  entries that the screen let through, per entry kept\n"
             "  memory     anonymous memory of the trainer, parameters and moments included\n",
             (long long)r->s->batch, (long long)r->s->k, (long long)r->s->repeats);
+    for (size_t i = 0; i < r->n_cases; i++)
+        if (*r->cases[i].skipped)
+            fprintf(out, "  skipped: %lld latents of d=%lld: %s\n", (long long)r->cases[i].n, (long long)r->cases[i].d,
+                    r->cases[i].skipped);
 }
 
 static void print_tables(const results *r, FILE *out)
@@ -377,6 +383,12 @@ static sae_status run_steps(const settings *s, results *r, const cli_lm *lm, cli
         cli_say(app, "case %zu of %zu: %s, d = %lld, %lld latents, %s", i + 1, r->n_cases,
                 sae_arch_name(r->cases[i].arch), (long long)r->cases[i].d, (long long)r->cases[i].n,
                 data_name(r, &r->cases[i]));
+        const sae_bench_case config = case_config(s, &r->cases[i]);
+        if (!sae_bench_fits(&config, r->cases[i].d, r->cases[i].skipped, sizeof r->cases[i].skipped)) {
+            cli_say(app, "  skipped: %s", r->cases[i].skipped);
+            r->cases[i].n_dead = 0;
+            continue;
+        }
         CLI_TRY(run_case(s, &r->cases[i], lm, app, err));
         tell_case(app, &r->cases[i]);
     }

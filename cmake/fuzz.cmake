@@ -26,6 +26,8 @@ foreach(source ${SAE_FUZZ_SOURCES})
   # a changed database takes milliseconds; its changes are read from any bytes
   if(name STREQUAL fuzz_store)
     add_test(NAME fuzz/${name} COMMAND ${name} -n 300 ${PROJECT_SOURCE_DIR}/tests/golden/web_targets/table)
+  elseif(name STREQUAL fuzz_screens) # each encodes six times and by brute force
+    add_test(NAME fuzz/${name} COMMAND ${name} -n 2000 ${SAE_FUZZ_SEEDS})
   else()
     add_test(NAME fuzz/${name} COMMAND ${name} ${SAE_FUZZ_SEEDS})
   endif()

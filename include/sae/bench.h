@@ -42,6 +42,10 @@ typedef struct sae_bench_step {
     int64_t peak_bytes; /* anonymous memory of the trainer; −1 where the system does not say */
 } sae_bench_step;
 
+/* Whether this machine has the memory for a case of rows of width d: two SAEs with their moments, of which one trains
+ * before the measurement. If not, `why` says how much is missing. True where the system does not tell. */
+SAE_API bool sae_bench_fits(const sae_bench_case *config, int64_t d, char *why, size_t size);
+
 /* Trains `warm_steps` steps, then measures. out [n_dead]. */
 SAE_API sae_status sae_bench_train(const sae_bench_case *config, const sae_bench_data *data, sae_bench_step *out,
                                    const sae_env *env, sae_error *err);

@@ -45,6 +45,20 @@ int64_t sae_bench_anonymous_bytes(void)
     return strtoll(text, NULL, 10) * 1024;
 }
 
+/* Gigabytes beside the matrices: batches, tiles, buffers, the product that a step is compared with. */
+#define BESIDE 1.0
+
+bool sae_bench_fits(const sae_bench_case *c, int64_t d, char *why, size_t size)
+{
+    char text[64];
+    if (!find_line("/proc/meminfo", "MemAvailable", text, sizeof text)) return true;
+    double matrix = 4e-9 * (double)c->n * (double)d, needed = 2 * (6 + 0.5) * matrix + BESIDE;
+    double available = 1024e-9 * strtod(text, NULL);
+    if (needed <= available) return true;
+    snprintf(why, size, "needs about %.1f GB of memory, %.1f GB are free", needed, available);
+    return false;
+}
+
 void sae_bench_machine(char *cpu, size_t cpu_size, const char **kernels, const char **blas)
 {
     if (!find_line("/proc/cpuinfo", "model name", cpu, cpu_size)) snprintf(cpu, cpu_size, "unknown processor");

@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh" "$1"
 works "$sae" bench --quick --width 12288 --batch 32 --warm-steps 0 --repeats 1 --json
 has_keys cpu kernels blas screen threads steps.{0,1,2}.{d,n,B,k,arch,dense,screen,data,dead,sgemm,ratio,survivors} \
     steps.0.seconds.{encode,select,decode,aux,update,total} \
-    steps.0.{update_bytes,update_share,memory_limit,tokens_per_s,peak_bytes} targets.{0,1,2,3,4,5}.{name,value,limit,verdict}
+    steps.0.{update_bytes,update_share,memory_limit,tokens_per_s,peak_bytes} skipped targets.{0,1,2,3,4,5,6}.{name,value,limit,verdict}
 checks=$((checks + 3))
 awk -v bytes="$(value steps.0.update_bytes)" -v matrix=$((12288 * 768 * 4)) \
     'BEGIN { exit !(bytes > 12 * matrix && bytes < 13 * matrix) }' || fail "update_bytes $(value steps.0.update_bytes)"

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_ROWS = 24, MOST_LATENTS = 200, MOST_K = 40, WIDTHS = 8, HEADER = 12 };
+enum { MOST_ROWS = 12, MOST_LATENTS = 200, MOST_K = 40, WIDTHS = 8, HEADER = 12 };
 static const int64_t widths[WIDTHS] = {1, 3, 16, 31, 32, 33, 65, 100};
 
 typedef struct bytes {
