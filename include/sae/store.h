@@ -225,7 +225,7 @@ typedef struct sae_store_link {
     double cosine;  /* of the decoder rows */
     double pearson; /* of the activations, over all rows */
     double jaccard; /* rows on which both fire over rows on which one does */
-    int64_t both;   /* rows on which both fire */
+    int64_t both;   /* rows on which both fire; −1: not known */
     bool mutual;    /* each is the other's nearest by decoder cosine */
 } sae_store_link;
 
@@ -296,10 +296,10 @@ typedef struct sae_store_latent {
 SAE_API sae_status sae_store_get_latent(sae_store *store, int64_t sae, int64_t latent, int64_t around,
                                         const sae_store_latent **out, sae_error *err);
 
-/* The top examples of one latent with the activations of another SAE's latent on the same tokens. */
+/* The top examples of one latent with the activations of another on the same tokens: of another SAE or of the same. */
 typedef struct sae_store_pair {
-    bool stored; /* false: that latent is not among the 3 nearest, and its activations here were not kept */
-    sae_store_link link;
+    bool stored;         /* false: that latent is not among the 3 nearest, and its activations here were not kept */
+    sae_store_link link; /* as far as it is among the neighbours or matches that are kept, of either */
     size_t count;
     const sae_store_example *examples; /* of the first latent */
     const sae_store_passage *other;    /* [count] the same tokens with the other's activations; NULL unless stored */

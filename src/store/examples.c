@@ -157,28 +157,43 @@ done:
 
 /* ---- two latents on the same texts ------------------------------------------------------------------------ */
 
-/* The link between the two, if one of the lists of matches has it. */
-static sae_status read_pair_link(const sae_store *store, const int64_t key[4], sae_arena *arena, sae_store_pair *out,
-                                 sae_error *err)
+/* The link from key[1] of SAE key[0] to key[3] of key[2], if a list of neighbours or matches has it. */
+static sae_status find_link(const sae_store *store, const int64_t key[4], sae_arena *arena, sae_store_link *out,
+                            bool *found, sae_error *err)
 {
+    static const char of_matches[] =
+        "SELECT latents, cosine, pearson, jaccard, together, mutual FROM match WHERE sae = "
+        "?1 AND latent = ?2 AND other = ?3",
+                      of_neighbours[] =
+                          "SELECT latents, cosine, pearson, jaccard, together, mutual FROM neighbour WHERE "
+                          "sae = ?1 AND latent = ?2";
     sqlite3_stmt *r = NULL;
     sae_status status;
-    bool found = false;
-    out->link = (sae_store_link){key[3], (double)NAN, (double)NAN, (double)NAN, 0, false};
-    SAE_TRY(sae_store_select(store, &r,
-                             "SELECT latents, cosine, pearson, jaccard, together, mutual FROM match WHERE sae = ?1 AND "
-                             "latent = ?2 AND other = ?3",
-                             key, 3, err));
-    while (!found && sae_db_next(&store->db, r, &status, err)) {
+    bool own = key[0] == key[2];
+    SAE_TRY(sae_store_select(store, &r, own ? of_neighbours : of_matches, key, own ? 2 : 3, err));
+    while (!*found && sae_db_next(&store->db, r, &status, err)) {
         sae_store_links links = {0};
         SAE_TRY(sae_store_read_links(store, r, 0, store->saes[key[2]].n, arena, &links, err));
-        for (size_t i = 0; i < links.count && !found; i++) {
-            found = links.links[i].latent == key[3];
-            if (found) out->link = links.links[i];
+        for (size_t i = 0; i < links.count && !*found; i++) {
+            *found = links.links[i].latent == key[3];
+            if (*found) *out = links.links[i];
         }
     }
 done:
     sqlite3_finalize(r);
+    return status;
+}
+
+/* Links are the same in both directions, but only the nearest are kept in each. */
+static sae_status read_pair_link(const sae_store *store, const int64_t key[4], sae_arena *arena, sae_store_pair *out,
+                                 sae_error *err)
+{
+    const int64_t back[4] = {key[2], key[3], key[0], key[1]};
+    bool found = false;
+    out->link = (sae_store_link){key[3], (double)NAN, (double)NAN, (double)NAN, -1, false};
+    sae_status status = find_link(store, key, arena, &out->link, &found, err);
+    if (status == SAE_OK && !found) status = find_link(store, back, arena, &out->link, &found, err);
+    out->link.latent = key[3];
     return status;
 }
 

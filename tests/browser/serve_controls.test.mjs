@@ -298,6 +298,22 @@ async function checkComparing(t, site) {
     await press(page, '3');
     equal(query(page).get('ctx'), '3', 'context');
   });
+  await t.check('pair: a neighbour beside its latent, then any other latent of any SAE', async () => {
+    await page.goto(`${site.url}/s/${small}/f/3`);
+    await drawn(page);
+    await click(page, 'aside .links a[aria-label^="beside"]');
+    assert(path(page).startsWith(`/c/${small}/${small}/f/3/`), path(page));
+    assert((await page.locator('.shared .second .passage').count()) > 0, 'no lower lines');
+    for (const [name, latent] of [[large, '101'], [small, '3']]) {
+      await page.locator('#other-sae').selectOption(name);
+      await page.locator('#other-latent').fill(latent);
+      await click(page, '#beside button');
+      equal(path(page), `/c/${small}/${name}/f/3/${latent}`, 'the pair');
+    }
+    const rows = await page.locator('.shared').evaluateAll((list) => list.map((row) => [...row.querySelectorAll(':scope > .peak')].map((part) => part.textContent)));
+    assert(rows.length > 3, `${rows.length} texts`);
+    for (const [upper, lower] of rows) equal(lower, upper, 'a latent beside itself');
+  });
   await t.check('stitching: what is drawn', async () => {
     await page.goto(`${site.url}/c/${large}/${small}`);
     await drawn(page);

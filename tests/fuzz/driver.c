@@ -1,7 +1,7 @@
 /* Runs a fuzz target without a fuzzer: on the files given, on every truncation of small ones, and on a fixed
  * number of mutations of them, the same in every run. A crash, or an abort of the target, fails the test.
  *
- *   fuzz_X FILE…                tests/fuzz/run.sh runs the same targets with libFuzzer */
+ *   fuzz_X [-n MUTATIONS] FILE…     tests/fuzz/run.sh runs the same targets with libFuzzer */
 #include "fuzz/target.h"
 
 #include "base/rng.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MUTATIONS = 15000, MAX_SEEDS = 64, ROOM = 256 };
+enum { MAX_SEEDS = 64, ROOM = 256 };
 
 typedef struct seed {
     unsigned char *data;
@@ -127,16 +127,21 @@ int main(int argc, char **argv)
     seed seeds[MAX_SEEDS];
     size_t count = 0;
     dice d = {.rng = sae_rng_make(1, "fuzz", 0)};
-    for (int i = 1; i < argc && count < MAX_SEEDS; i++) seeds[count++] = read_seed(argv[i]);
+    int mutations = 15000, first = 1;
+    if (argc > 2 && strcmp(argv[1], "-n") == 0) {
+        mutations = atoi(argv[2]);
+        first = 3;
+    }
+    for (int i = first; i < argc && count < MAX_SEEDS; i++) seeds[count++] = read_seed(argv[i]);
     if (count == 0) {
-        fprintf(stderr, "usage: %s FILE…\n", argv[0]);
+        fprintf(stderr, "usage: %s [-n MUTATIONS] FILE…\n", argv[0]);
         return 2;
     }
     for (size_t i = 0; i < count; i++) {
         run(seeds[i].data, seeds[i].size);
         for (size_t cut = 0; cut < seeds[i].size && cut < 512; cut++) run(seeds[i].data, cut);
     }
-    for (int m = 0; m < MUTATIONS; m++) {
+    for (int m = 0; m < mutations; m++) {
         const seed *s = &seeds[below(&d, count)];
         unsigned char *data = malloc(s->size + ROOM);
         size_t size = s->size, steps = 1 + below(&d, 8);
@@ -146,6 +151,6 @@ int main(int argc, char **argv)
         free(data);
     }
     for (size_t i = 0; i < count; i++) free(seeds[i].data);
-    printf("%zu files, %d mutations\n", count, MUTATIONS);
+    printf("%zu files, %d mutations\n", count, mutations);
     return 0;
 }

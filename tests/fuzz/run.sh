@@ -15,15 +15,9 @@ if [ ${#targets[@]} -eq 0 ]; then
     done
 fi
 build=$root/build-fuzz
-mkdir -p "$build"
-flags=(-std=c11 -g -O1 -fopenmp -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-       -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE '-DSAE_VERSION="fuzz"'
-       -I"$root" -I"$root/include" -I"$root/src" -I"$root/tests")
-read -ra libraries <<< "$(pkg-config --cflags --libs jansson zlib)"
+cmake -S "$root" -B "$build" -DCMAKE_C_COMPILER="$clang" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS="-g -O1" -DSAE_LIBFUZZER=ON
+cmake --build "$build" --parallel "$(nproc)" --target "${targets[@]/#/fuzz_}"
 for name in "${targets[@]}"; do
-    "$clang" "${flags[@]}" "$root/tests/fuzz/fuzz_$name.c" "$root"/src/base/*.c "$root"/src/io/*.c \
-        "$root"/web/server/{fail,guard,target,utf8}.c \
-        "${libraries[@]}" -lm -o "$build/fuzz_$name"
     mkdir -p "$build/$name/corpus"
     cp "$root"/tests/golden/io_*.* "$root"/tests/golden/io_acts/* "$root"/tests/golden/formats/*.* "$build/$name/corpus/"
     cp "$root"/tests/golden/web_targets/* "$build/$name/corpus/"

@@ -71,6 +71,14 @@ http 200 GET /api/v1/compare/batchtopk-128-k4/batchtopk-64-k4
 equals "nothing was compared" "$(value result)" null
 http 200 GET /api/v1/nearest/batchtopk-128-k4/batchtopk-64-k4
 http 200 GET "$a/latents/$first/pair/batchtopk-128-k4/0"
+http 200 GET "$a/latents/$first/pair/batchtopk-64-k4/$first"
+equals "a pair that is not kept, without a model" "$(value stored) $(value live) $(value others) $(value link.cosine)" "false false null null"
+http 200 GET "$a/latents/$first"
+kept=" $(for k in 0 1 2; do value matches.0.by_cosine.$k.latent; done | tr '\n' ' ')"
+for far in 0 1 2 3; do [[ $kept == *" $far "* ]] || break; done # a latent of the other SAE whose activations are not kept
+near=$("$build/tests/http" GET "$base$a/latents/$first" 2>/dev/null | "$build/tests/json_value" neighbours.by_cosine.0.latent)
+http 200 GET "$a/latents/$first/pair/batchtopk-64-k4/$near"
+matches <(value link.cosine) '^[0-9]\.[0-9]+$'
 http 200 GET "$a/latents/$first/nearest/batchtopk-128-k4"
 http 200 GET /api/v1/results
 equals "no results" "$(value items)" "[0]"
@@ -139,6 +147,21 @@ equals "the database was not written to" "$(cksum <latents.db)" "$before"
 
 # ---- labels and lists ------------------------------------------------------------------------------------
 serve --labels labels.db --model "$model"
+
+# a pair that the model makes: a latent beside itself has the activations that the database has, token for token
+http 200 GET "$a/latents/$first/pair/batchtopk-64-k4/$first?around=20"
+equals "a pair made by the model" "$(value stored) $(value live) $(value others) $(value examples)" "false true [10] [10]"
+equals "its cosine with itself" "$(value link.cosine)" 1
+equals "whether they fire together is not known" "$(value link.both)" null
+for text in 0 4 9; do
+    count=$(value others.$text | tr -d '[]')
+    equals "activations in text $text" "[$count]" "$(value examples.$text.passage.acts)"
+    for ((k = 0; k < count; k++)); do
+        equals "token" "$(value others.$text.$k.0)" "$(value examples.$text.passage.acts.$k.0)"
+        awk -v x="$(value others.$text.$k.1)" -v y="$(value examples.$text.passage.acts.$k.1)" \
+            'BEGIN { exit !(x > 0 && (x - y) ^ 2 <= 1e-6 * y ^ 2) }' || fail "an activation in text $text"
+    done
+done
 token=$(http 200 GET /api/v1/meta; value token)
 l=/saes/batchtopk-64-k4
 write_api 200 PUT $l/latents/3/label '{"text":"the </script> \"word\" \u202e é"}'
@@ -218,6 +241,12 @@ matches out.txt 'cannot be read from where it was'
 cp -r saes/batchtopk-64-k4 saes/batchtopk-128-k4
 write_api 501 POST /saes/batchtopk-128-k4/encode '{"text":"x"}'
 matches out.txt 'holds another SAE than when the database was made'
+http 501 GET "$a/latents/$first/pair/batchtopk-128-k4/$far"
+rm -r saes/batchtopk-128-k4
+mv saes/elsewhere saes/batchtopk-128-k4
+http 200 GET "$a/latents/$first/pair/batchtopk-128-k4/$far"
+equals "a pair of two SAEs made by the model" "$(value stored) $(value live) $(value others)" "false true [10]"
+matches <(value link.cosine) '^-?[0-9.e-]+$'
 
 # ---- a database that was damaged -------------------------------------------------------------------------
 # Whatever stands in it: an answer or an error, and a server that goes on.

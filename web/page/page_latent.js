@@ -99,14 +99,15 @@ export function statistics(latent, tokens, sae) {
   return h("dl", { class: "pairs" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-function linkList(title, note, sae, list, value, digits = 3) {
+function linkList(title, note, sae, id, list, value, digits = 3) {
   if (!list.length) return null;
   return [
     h("h2", { class: "sub" }, title, note ? h("span", { class: "unseen" }, note) : null),
     h("ul", { class: "links" }, list.map((l) => h("li", {},
       h("a", { class: "name num", href: saePath(sae, `/f/${l.latent}`) }, l.latent),
       meter(Math.max(0, l[value])),
-      h("span", { class: "num" }, fixed(l[value], digits))))),
+      h("span", { class: "num" }, fixed(l[value], digits)),
+      h("a", { class: "small", href: `/c/${encodeURIComponent(sae)}/${encodeURIComponent(sae)}/f/${id}/${l.latent}`, "aria-label": `beside ${l.latent}, on the same texts` }, "beside")))),
   ];
 }
 
@@ -175,9 +176,9 @@ export async function latentPage([name, id], query) {
           labelBox(name, Number(id), labels),
           h("h2", { class: "sub" }, "Numbers"), statistics(latent, db.tokens, sae),
           latent.dead ? null : [
-            linkList("Nearest by decoder cosine", null, name, latent.neighbours.by_cosine.slice(0, 5), "cosine"),
-            linkList("Fires alike (Pearson)", null, name, latent.neighbours.by_pearson.slice(0, 5), "pearson"),
-            linkList("Fires together (Jaccard)", null, name, latent.neighbours.by_together.slice(0, 5), "jaccard"),
+            linkList("Nearest by decoder cosine", null, name, latent.id, latent.neighbours.by_cosine.slice(0, 5), "cosine"),
+            linkList("Fires alike (Pearson)", null, name, latent.id, latent.neighbours.by_pearson.slice(0, 5), "pearson"),
+            linkList("Fires together (Jaccard)", null, name, latent.id, latent.neighbours.by_together.slice(0, 5), "jaccard"),
           ],
           matchList(latent, name),
           latent.neurons.length ? [h("h2", { class: "sub" }, "Largest weights of W_dec"), h("dl", { class: "pairs" }, latent.neurons.map((n) => [h("dt", {}, `dimension ${n.neuron}`), h("dd", {}, `${plus(n.value, 3)} (${number(100 * n.share, 2)}%)`)]))] : null),

@@ -16,7 +16,7 @@ function linkFigures(l, tokens) {
     ["Decoder cosine", fixed(l.cosine, 3), l.mutual ? "each is the other's nearest" : "of the decoder rows"],
     ["Pearson", fixed(l.pearson, 3), "of their activations"],
     ["Jaccard", fixed(l.jaccard, 3), "both fire over either fires"],
-    ["Fire together", count(l.both), `on ${share(l.both, tokens)} of tokens`],
+    ["Fire together", count(l.both), l.both === null ? "" : `on ${share(l.both, tokens)} of tokens`],
   ].map(([name, value, note]) => h("div", {}, h("dt", {}, name), h("dd", {}, value, h("small", {}, note)))));
 }
 
@@ -56,17 +56,41 @@ function column(name, latent, tokens, info, tone) {
 
 function crumbs(a, b, last) {
   return h("nav", { class: "crumbs", "aria-label": "Path" }, h("a", { href: "/" }, "SAEs"), "\u203A",
-    h("a", { href: `/c/${encodeURIComponent(a)}/${encodeURIComponent(b)}` }, `${a} and ${b}`), "\u203A", h("span", {}, last));
+    a === b ? h("a", { href: saePath(a) }, a) : h("a", { href: `/c/${encodeURIComponent(a)}/${encodeURIComponent(b)}` }, `${a} and ${b}`), "\u203A", h("span", {}, last));
+}
+
+// Any other latent of any SAE in the place of the second.
+function picker(saes, a, b, i, j, state) {
+  const which = h("select", { id: "other-sae" }, saes.map((s) => h("option", { value: s.name }, s.name)));
+  which.value = b;
+  const most = () => saes.find((s) => s.name === which.value).n - 1;
+  const latent = h("input", { id: "other-latent", class: "short", type: "number", min: 0, max: most(), required: true, value: j });
+  which.addEventListener("change", () => { latent.max = most(); });
+  const form = h("form", { class: "row noprint", id: "beside" },
+    h("label", { class: "field" }, "Beside it, of", which), h("label", { class: "field" }, "latent", latent), h("button", { type: "submit" }, "Show"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    go(link(pairPath(a, which.value, i, Number(latent.value)), state));
+  });
+  return form;
+}
+
+// What the lower lines are, or why there are none.
+function sharedNote(pair, i, j, counts, encode) {
+  if (!counts) return h("p", { class: "notice" }, `The database keeps what another SAE's latents do here for the three nearest only, and ${j} is none of them. `,
+    encode.available ? "" : ["Started with ", h("code", {}, "--model DIR"), ", the server works it out for any two latents."]);
+  return h("p", { class: "muted small" }, `The strongest texts of ${i}. Of the tokens shown, ${count(counts.both)} fire both, ${count(counts.first)} only ${i}, ${count(counts.second)} only ${j}. `,
+    pair.live ? "The lower lines were made by the model just now." : "");
 }
 
 export async function pairPage([a, b, i, j], query) {
   const view = readView(query);
-  const [first, second, pair, { database: db }, infoA, infoB] = await Promise.all([
+  const [first, second, pair, { database: db, encode }, infoA, infoB, { items: saes }] = await Promise.all([
     get(latentPath(a, i), { around: 0 }), get(latentPath(b, j), { around: 0 }),
-    get(`${latentPath(a, i)}/pair/${encodeURIComponent(b)}/${j}`, { around: view.around }), get("/meta"), get(sae(a)), get(sae(b))]);
+    get(`${latentPath(a, i)}/pair/${encodeURIComponent(b)}/${j}`, { around: view.around }), get("/meta"), get(sae(a)), get(sae(b)), get("/saes")]);
   const tools = viewTools(view), state = carried(query);
-  const near = first.matches.find((m) => m.sae === b)?.by_cosine ?? [];
-  const counts = pair.stored ? agreement(pair.examples, pair.others) : null;
+  const near = (a === b ? first.neighbours.by_cosine : first.matches.find((m) => m.sae === b)?.by_cosine) ?? [];
+  const counts = pair.others ? agreement(pair.examples, pair.others) : null;
   const swap = () => go(link(pairPath(b, a, j, i), state));
   const nextNearest = near[(near.findIndex((l) => l.latent === second.id) + 1) % Math.max(1, near.length)];
   return {
@@ -77,14 +101,13 @@ export async function pairPage([a, b, i, j], query) {
         h("div", { class: "row noprint" },
           near.length > 1 ? h("a", { class: "button", id: "next-nearest", href: link(pairPath(a, b, i, nextNearest.latent), state) }, `Next nearest of ${b}`) : null,
           h("button", { type: "button", id: "swap", click: swap, title: "x" }, "Swap"))),
+      picker(saes, a, b, i, j, state),
       linkFigures(pair.link, db.tokens),
       h("div", { class: "two" }, column(a, first, db.tokens, infoA, "first"), column(b, second, db.tokens, infoB, "second-card")),
       h("div", { class: "head" }, h("h2", {}, "On the same texts"), pair.examples.length ? tools.tools : null),
-      pair.stored
-        ? [h("ul", { class: "legend" }, h("li", {}, h("i", { "aria-hidden": "true" }), `upper line: ${i} of ${a}`), h("li", {}, h("i", { class: "s2", "aria-hidden": "true" }), `lower line: ${j} of ${b}`)),
-          h("p", { class: "muted small" }, `The strongest texts of ${i}. Of the tokens shown, ${count(counts.both)} fire both, ${count(counts.first)} only ${i}, ${count(counts.second)} only ${j}.`)]
-        : h("p", { class: "notice" }, `The database keeps another SAE's activations for the three nearest latents; ${j} is none of them, so the lower lines are missing.`),
-      h("ol", { class: "texts" }, pair.examples.map((e, n) => sharedRow(e, pair.stored ? [pair.others[n]] : [], [first.max, second.max], view))),
+      counts ? h("ul", { class: "legend" }, h("li", {}, h("i", { "aria-hidden": "true" }), `upper line: ${i} of ${a}`), h("li", {}, h("i", { class: "s2", "aria-hidden": "true" }), `lower line: ${j} of ${b}`)) : null,
+      sharedNote(pair, i, j, counts, encode),
+      h("ol", { class: "texts" }, pair.examples.map((e, n) => sharedRow(e, counts ? [pair.others[n]] : [], [first.max, second.max], view))),
     ],
     keys: { x: { does: "swap the two", run: swap }, ...tools.keys, c: { does: "copy a link to this view", run: copyLink } },
   };

@@ -7,9 +7,9 @@
 
 json_t *web_link(const sae_store_link *link)
 {
-    return json_pack("{s:I,s:o,s:o,s:o,s:I,s:b}", "latent", (json_int_t)link->latent, "cosine", web_short(link->cosine),
+    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:b}", "latent", (json_int_t)link->latent, "cosine", web_short(link->cosine),
                      "pearson", web_short(link->pearson), "jaccard", web_short(link->jaccard), "both",
-                     (json_int_t)link->both, "mutual", link->mutual);
+                     link->both < 0 ? json_null() : json_integer(link->both), "mutual", link->mutual);
 }
 
 static json_t *links(const sae_store_links *all)

@@ -1,10 +1,13 @@
 /* Two latents on the same texts.
- *   GET /saes/A/latents/I/pair/B/J      the top texts of I with the activations of both
+ *   GET /saes/A/latents/I/pair/B/J      the top texts of I with the activations of both, of any two SAEs or of one
  *   GET /saes/A/latents/I/nearest/B     the same with each of the latents of B that are nearest to I */
 #include "web/server/fail.h"
 #include "web/server/handlers.h"
 #include "web/server/json.h"
+#include "web/server/live_pair.h"
 #include "web/server/query.h"
+
+#include <math.h>
 
 #define MOST_NEAREST 3
 
@@ -23,20 +26,25 @@ done:
     return status;
 }
 
-static json_t *acts(const sae_store_passage *passage)
+static json_t *acts(const uint32_t *offsets, const float *values, size_t count)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < passage->n_acts; i++)
-        json_array_append_new(out, json_pack("[i,o]", (int)passage->offsets[i], web_short((double)passage->values[i])));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(out, json_pack("[i,o]", (int)offsets[i], web_short((double)values[i])));
     return out;
 }
 
-/* {stored, link, others: per example its [[offset, value], …] or null} */
-static json_t *describe(const sae_store_pair *pair)
+/* {stored, live, link, others: per example [[offset, value], …]}; others is null when the second latent's activations
+ * are neither in the database nor to be had from a model. */
+static json_t *describe(const sae_store_pair *pair, const web_live_pair *live)
 {
-    json_t *others = pair->stored ? json_array() : json_null();
-    for (size_t i = 0; pair->stored && i < pair->count; i++) json_array_append_new(others, acts(&pair->other[i]));
-    return json_pack("{s:b,s:o,s:o}", "stored", pair->stored, "link", web_link(&pair->link), "others", others);
+    json_t *others = pair->stored || live ? json_array() : json_null();
+    for (size_t i = 0; pair->stored && i < pair->count; i++)
+        json_array_append_new(others, acts(pair->other[i].offsets, pair->other[i].values, pair->other[i].n_acts));
+    for (size_t i = 0; live && i < live->count; i++)
+        json_array_append_new(others, acts(live->acts[i].offsets, live->acts[i].values, live->acts[i].count));
+    return json_pack("{s:b,s:b,s:o,s:o}", "stored", pair->stored, "live", live != NULL, "link", web_link(&pair->link),
+                     "others", others);
 }
 
 static json_t *examples(const sae_store_pair *pair)
@@ -44,6 +52,27 @@ static json_t *examples(const sae_store_pair *pair)
     json_t *out = json_array();
     for (size_t i = 0; i < pair->count; i++) json_array_append_new(out, web_example(&pair->examples[i]));
     return out;
+}
+
+/* The second latent is encoded when the database has not kept what it does here, and there is a model. */
+static sae_status answer_pair(web_request *request, const subject *s, int64_t other, int64_t other_latent,
+                              const sae_store_pair *pair, json_t **out, sae_error *err)
+{
+    web_live *live = pair->stored ? NULL : request->app->live;
+    web_live_pair found = {0};
+    sae_store_pair shown = *pair;
+    sae_status status = SAE_OK;
+    if (live && isnan(shown.link.cosine))
+        WEB_TRY(web_live_cosine(live, s->sae, s->latent, other, other_latent, &shown.link.cosine, err));
+    if (live)
+        WEB_TRY(web_live_pair_read(live, request->app->store, other, other_latent, pair->examples, pair->count, &found,
+                                   err));
+    if (live) shown.count = found.count;
+    *out = describe(&shown, live ? &found : NULL);
+    json_object_set_new(*out, "examples", examples(&shown));
+done:
+    web_live_pair_clear(&found);
+    return status;
 }
 
 sae_status web_get_pair(web_request *request, json_t **out, sae_error *err)
@@ -55,10 +84,7 @@ sae_status web_get_pair(web_request *request, json_t **out, sae_error *err)
     if (status == SAE_OK) status = web_query_latent(request, other, request->wild[3], &other_latent, err);
     if (status == SAE_OK)
         status = sae_store_get_pair(request->app->store, s.sae, s.latent, other, other_latent, s.around, &pair, err);
-    if (status == SAE_OK) {
-        *out = describe(pair);
-        json_object_set_new(*out, "examples", examples(pair));
-    }
+    if (status == SAE_OK) status = answer_pair(request, &s, other, other_latent, pair, out, err);
     sae_store_free(pair);
     return status;
 }
@@ -95,7 +121,7 @@ sae_status web_get_nearest(web_request *request, json_t **out, sae_error *err)
         const sae_store_pair *pair;
         WEB_TRY(sae_store_get_pair(request->app->store, s.sae, s.latent, other, nearest[i], s.around, &pair, err));
         if (!texts) texts = examples(pair);
-        json_array_append_new(items, describe(pair));
+        json_array_append_new(items, describe(pair, NULL));
         sae_store_free(pair);
     }
     *out = json_pack("{s:O,s:o}", "items", items, "examples", texts ? texts : json_array());

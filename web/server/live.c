@@ -70,8 +70,7 @@ const sae_tokenizer *web_live_tokenizer(const web_live *live)
     return live->tokenizer;
 }
 
-/* Reads an SAE from where it was when the database was made. */
-static sae_status find_model(web_live *live, int64_t sae, const sae_model **out, sae_error *err)
+sae_status web_live_model(web_live *live, int64_t sae, const sae_model **out, sae_error *err)
 {
     const sae_store_sae *info = sae_store_get_sae(live->store, sae);
     sae_model *model = live->models[sae];
@@ -92,6 +91,19 @@ static sae_status find_model(web_live *live, int64_t sae, const sae_model **out,
     }
     *out = model;
     return SAE_OK;
+}
+
+sae_status web_live_hooks(const web_live *live, const int32_t *tokens, int64_t batch, int64_t length, float *x,
+                          sae_error *err)
+{
+    return sae_lm_hooks(live->lm, tokens, batch, length, &live->hook, 1,
+                        sae_store_get_meta(live->store)->center_residual, (float *const[]){x}, &live->env, err);
+}
+
+sae_status web_live_codes(const web_live *live, const sae_model *model, const float *x, int64_t rows, sae_codes *codes,
+                          sae_error *err)
+{
+    return sae_model_encode(model, x, rows, codes, &live->env, err);
 }
 
 /* The ids to run the model on: its end-of-text token, which begins documents, and the text as far as there is room. */
@@ -119,7 +131,7 @@ sae_status web_live_encode(web_live *live, int64_t sae, const char *text, size_t
     int32_t start, *ids = NULL;
     float *x = NULL;
     *out = (web_live_text){0};
-    WEB_TRY(find_model(live, sae, &model, err));
+    WEB_TRY(web_live_model(live, sae, &model, err));
     WEB_TRY(tokenize(live, text, size, out, &start, err));
     out->codes = sae_codes_new();
     ids = calloc((size_t)out->count + 1, sizeof *ids);
@@ -130,9 +142,8 @@ sae_status web_live_encode(web_live *live, int64_t sae, const char *text, size_t
     }
     ids[0] = start;
     for (int64_t i = 0; i < out->count; i++) ids[i + 1] = out->ids[i];
-    WEB_TRY(sae_lm_hooks(live->lm, ids, 1, out->count + 1, &live->hook, 1, meta->center_residual, (float *const[]){x},
-                         &live->env, err));
-    WEB_TRY(sae_model_encode(model, x + meta->d, out->count, out->codes, &live->env, err));
+    WEB_TRY(web_live_hooks(live, ids, 1, out->count + 1, x, err));
+    WEB_TRY(web_live_codes(live, model, x + meta->d, out->count, out->codes, err));
 done:
     free(ids);
     free(x);

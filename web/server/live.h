@@ -1,4 +1,4 @@
-/* The language model and the SAEs themselves, to see what fires on a text that is typed in. */
+/* The language model and the SAEs themselves: what fires on a text that is typed in, or on the database's own. */
 #ifndef WEB_LIVE_H
 #define WEB_LIVE_H
 
@@ -16,6 +16,15 @@ typedef struct web_live web_live;
 sae_status web_live_open(web_live **out, const char *model, const sae_store *store, const sae_env *env, sae_error *err);
 void web_live_close(web_live *live);
 const sae_tokenizer *web_live_tokenizer(const web_live *live);
+
+/* An SAE of the database, read from where it was when that was made. SAE_E_UNSUPPORTED when it is not there any more,
+ * or another. */
+sae_status web_live_model(web_live *live, int64_t sae, const sae_model **out, sae_error *err);
+/* x [batch·length, d] = the database's hook on these tokens [batch, length]. */
+sae_status web_live_hooks(const web_live *live, const int32_t *tokens, int64_t batch, int64_t length, float *x,
+                          sae_error *err);
+sae_status web_live_codes(const web_live *live, const sae_model *model, const float *x, int64_t rows, sae_codes *codes,
+                          sae_error *err);
 
 typedef struct web_live_text {
     int64_t total;    /* tokens of the text */
