@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-void cli_bench_targets(const sae_bench_step *narrow, const sae_bench_step *wide, const char *screen,
-                       cli_bench_target out[CLI_BENCH_TARGETS])
+void cli_bench_targets(const sae_bench_step *narrow, const sae_bench_step *wide, const sae_bench_fixed *small,
+                       const char *screen, cli_bench_target out[CLI_BENCH_TARGETS])
 {
     const bool amx = strstr(screen, "amx") != NULL, known = narrow->peak_bytes >= 0;
     const cli_bench_target targets[CLI_BENCH_TARGETS] = {
@@ -14,6 +14,7 @@ void cli_bench_targets(const sae_bench_step *narrow, const sae_bench_step *wide,
          known ? NULL : "unknown here"},
         {"a latent of 98,304 / of 12,288", wide ? wide->total / narrow->total / 8 : 0, 1.1, false,
          wide ? NULL : "not measured"},
+        {"fixed cost, 512 latents, in µs", 1e6 * small->cost, 100, false, small->n > 0 ? NULL : "not measured"},
     };
     memcpy(out, targets, sizeof targets);
 }
@@ -44,7 +45,7 @@ void cli_bench_targets_json(cli_json *json, const cli_bench_target *targets)
 
 void cli_bench_targets_print(FILE *out, const cli_bench_target *targets)
 {
-    fprintf(out, "\nTargets (2 cores, BatchTopK, d = 768, 12,288 latents):\n");
+    fprintf(out, "\nTargets (2 cores, BatchTopK; d = 768, 12,288 latents where nothing else is said):\n");
     for (int i = 0; i < CLI_BENCH_TARGETS; i++) {
         const cli_bench_target *t = &targets[i];
         if (t->skipped)

@@ -1,5 +1,6 @@
 /* sae bench: how fast this machine trains, beside what its BLAS library does alone. */
 #include "cli/bench_lm.h"
+#include "cli/bench_small.h"
 #include "cli/bench_targets.h"
 #include "cli/bench_way.h"
 #include "cli/commands.h"
@@ -207,6 +208,7 @@ typedef struct results {
     int threads;
     bench_case cases[MAX_CASES];
     size_t n_cases;
+    sae_bench_fixed small;
     cli_bench_lm lm;
 } results;
 
@@ -239,7 +241,7 @@ static bool find_targets(const results *r, cli_bench_target targets[CLI_BENCH_TA
         if (c->n == 12288) narrow = &c->result[0];
         if (c->n == 98304) wide = &c->result[0];
     }
-    if (narrow) cli_bench_targets(narrow, wide, r->screen, targets);
+    if (narrow) cli_bench_targets(narrow, wide, &r->small, r->screen, targets);
     return narrow != NULL;
 }
 
@@ -288,6 +290,7 @@ static void print_json(const results *r, FILE *out)
     }
     cli_json_end(&json);
     if (find_targets(r, targets)) cli_bench_targets_json(&json, targets);
+    cli_bench_small_json(&json, &r->small);
     cli_bench_lm_json(&json, &r->lm);
     cli_json_finish(&json);
 }
@@ -340,6 +343,7 @@ static void print_tables(const results *r, FILE *out)
     print_machine(r, out);
     cli_bench_target targets[CLI_BENCH_TARGETS];
     if (r->n_cases > 0) print_steps(r, out);
+    cli_bench_small_print(out, &r->small);
     if (find_targets(r, targets)) cli_bench_targets_print(out, targets);
     cli_bench_lm_print(out, &r->lm);
 }
@@ -376,6 +380,7 @@ static sae_status run_steps(const settings *s, results *r, const cli_lm *lm, cli
         CLI_TRY(run_case(s, &r->cases[i], lm, app, err));
         tell_case(app, &r->cases[i]);
     }
+    if (s->width == 0 && !s->only_lm) CLI_TRY(cli_bench_small_run(&r->small, s->k, s->repeats, app, err));
     if (s->width == 0) CLI_TRY(cli_bench_lm_run(&r->lm, lm, s->repeats, app, err));
     if (app->common.json)
         print_json(r, app->out);
@@ -429,6 +434,9 @@ static const cli_note json_keys[] = {
      "select, decode, aux, update, "
      "total}, sgemm (seconds), ratio (total/sgemm), survivors, update_bytes, update_share (of STREAM's triad), "
      "memory_limit (bytes), tokens_per_s, peak_bytes"},
+    {"small", "d = 256, 512 latents; null with --width: d, n, k, steps (array of {B, seconds}), intercept (of seconds "
+              "over B), adam "
+              "(seconds of Adam alone), fixed_cost (intercept less adam)"},
     {"lm",
      "array, fp32 and where it can be bf16: params, precision, unit (what makes the products), tokens_per_s, gflops, "
      "sgemm_gflops, ratio, times_fp32, amx_4_times (met, missed, or skipped: no AMX)"},

@@ -46,6 +46,22 @@ typedef struct sae_bench_step {
 SAE_API sae_status sae_bench_train(const sae_bench_case *config, const sae_bench_data *data, sae_bench_step *out,
                                    const sae_env *env, sae_error *err);
 
+#define SAE_BENCH_BATCHES 5
+
+/* What a BatchTopK step of a small SAE costs however small the batch is. */
+typedef struct sae_bench_fixed {
+    int64_t d, n, k;
+    int64_t batch[SAE_BENCH_BATCHES];  /* 256, 512, … 4096 */
+    double seconds[SAE_BENCH_BATCHES]; /* of a step, medians */
+    double intercept;                  /* of the line through them, errors taken relative to the seconds */
+    double adam;                       /* seconds of Adam alone on as many parameters, by all threads, median */
+    double cost;                       /* intercept − adam */
+} sae_bench_fixed;
+
+/* `rounds` runs of ten steps of each batch size, in turn. data: at least as many rows as the largest batch. */
+SAE_API sae_status sae_bench_fixed_cost(int64_t n, int64_t k, int64_t rounds, const sae_bench_data *data,
+                                        sae_bench_fixed *out, const sae_env *env, sae_error *err);
+
 /* Rows [count, d] with a power-law spectrum (standard deviation j^-½ in dimension j) and three dimensions at 30 times
  * that. */
 SAE_API void sae_bench_power_law(int64_t count, int64_t d, uint64_t seed, float *rows);

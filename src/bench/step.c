@@ -27,14 +27,7 @@ void sae_bench_power_law(int64_t count, int64_t d, uint64_t seed, float *rows)
         }
 }
 
-/* The trainer's batch is overwritten by every step: rows are copied into x in turn. */
-typedef struct feed {
-    const sae_bench_data *data;
-    int64_t at;
-    float *x;
-} feed;
-
-static void next_batch(feed *f, int64_t batch)
+void sae_bench_next_batch(sae_bench_feed *f, int64_t batch)
 {
     for (int64_t b = 0; b < batch; b++) {
         memcpy(f->x + b * f->data->d, f->data->rows + f->at * f->data->d, (size_t)f->data->d * sizeof *f->x);
@@ -42,8 +35,8 @@ static void next_batch(feed *f, int64_t batch)
     }
 }
 
-static sae_status make_trainer(const sae_bench_case *c, int64_t d, int64_t batch, int64_t steps, const sae_env *env,
-                               sae_trainer **out, sae_error *err)
+sae_status sae_bench_trainer(const sae_bench_case *c, int64_t d, int64_t batch, int64_t steps, const sae_env *env,
+                             sae_trainer **out, sae_error *err)
 {
     sae_status status;
     char width[32], k[32];
@@ -72,15 +65,16 @@ done:
 }
 
 /* Weights after warm_steps steps of a quarter batch, copied into `into`. */
-static sae_status warm_up(const sae_bench_case *c, feed *f, sae_train_view into, const sae_env *env, sae_error *err)
+static sae_status warm_up(const sae_bench_case *c, sae_bench_feed *f, sae_train_view into, const sae_env *env,
+                          sae_error *err)
 {
     sae_status status;
     sae_trainer *trainer = NULL;
     int64_t batch = c->batch / 4 > 0 ? c->batch / 4 : 1, d = f->data->d;
     sae_step_metrics metrics;
-    SAE_TRY(make_trainer(c, d, batch, c->warm_steps, env, &trainer, err));
+    SAE_TRY(sae_bench_trainer(c, d, batch, c->warm_steps, env, &trainer, err));
     for (int64_t step = 0; step < c->warm_steps; step++) {
-        next_batch(f, batch);
+        sae_bench_next_batch(f, batch);
         SAE_TRY(sae_trainer_step(trainer, f->x, false, &metrics, err));
         sae_report_progress(env, "training before the measurement", "steps", (double)(step + 1), (double)c->warm_steps,
                             "");
@@ -165,7 +159,7 @@ static void summarise(const samples *s, const sae_bench_case *c, sae_bench_step 
 /* What the measurements of one case share. */
 typedef struct bench {
     const sae_bench_case *config;
-    feed feed;
+    sae_bench_feed feed;
     sae_trainer *trainer;
     float *product; /* [batch, up to 12,288] */
     sae_bench_triad triad;
@@ -195,7 +189,7 @@ static sae_status measure(bench *b, double dead, sae_bench_step *out, sae_error 
         sae_step_metrics m;
         double sgemm = 0, triad = 0;
         make_dead(view, dead);
-        next_batch(&b->feed, c->batch);
+        sae_bench_next_batch(&b->feed, c->batch);
         if (step >= 0) {
             sgemm = time_sgemm(b->feed.x, view.W_enc, c->batch, d, c->n, b->product, sae_threads(b->env));
             triad = out->update_bytes / sae_bench_triad_rate(&b->triad);
@@ -227,10 +221,10 @@ sae_status sae_bench_train(const sae_bench_case *c, const sae_bench_data *data, 
         goto done;
     }
     memset(b.product, 0, (size_t)(batch * wide) * sizeof(float)); /* touched now: not the trainer's memory */
-    next_batch(&b.feed, batch);
+    sae_bench_next_batch(&b.feed, batch);
     b.before = sae_bench_anonymous_bytes();
-    SAE_TRY(
-        make_trainer(c, d, batch, c->warm_steps + (int64_t)c->n_dead * (SETTLE + c->repeats), env, &b.trainer, err));
+    SAE_TRY(sae_bench_trainer(c, d, batch, c->warm_steps + (int64_t)c->n_dead * (SETTLE + c->repeats), env, &b.trainer,
+                              err));
     SAE_TRY(warm_up(c, &b.feed, sae_trainer_get_view(b.trainer, 0), env, err));
     sae_trainer_refresh(b.trainer);
     for (size_t i = 0; i < c->n_dead; i++) SAE_TRY(measure(&b, c->dead[i], &out[i], err));

@@ -40,8 +40,8 @@ typedef struct sae_encode_job {
 /* Where the last cut lay: the next encode starts looking a little below it. Only speed depends on it, never
  * the result. Zero at first; one per SAE and purpose. */
 typedef struct sae_encode_hint {
-    float cut;    /* BATCH: smallest kept z; ROW: low quantile of (smallest kept z)/‖c_b‖ */
-    float margin; /* relative; adapts to how much the cut moves */
+    float cut;    /* BATCH: where the smallest kept z is expected; ROW: low quantile of (smallest kept z)/‖c_b‖ */
+    float margin; /* BATCH: relative; adapts to how much the cut scatters */
 } sae_encode_hint;
 
 typedef struct sae_encode_stats {

@@ -55,11 +55,11 @@ typedef struct sae_ops {
     void (*axpy)(int64_t d, float a, const float *x, float *y);
     /* y += a·x + b·w: two axpys in that order, one pass over y. */
     void (*axpy2)(int64_t d, float a, const float *x, float b, const float *w, float *y);
-    /* For each entry in order: sums[slot][0] += f·e[row], sums[slot][1] += g·c[row], over `width` ≤ SAE_SLICE
-     * dimensions; e and c point at the first of these dimensions in row 0, rows are `stride` apart; sums
-     * [slots][2][SAE_SLICE]. */
-    void (*gather)(int64_t count, const sae_entry *entries, const float *e, const float *c, int64_t stride,
-                   int64_t width, float *sums);
+    /* For each entry in order: rows[slot][0] += f·e[row], rows[slot][1] += g·c[row], over `width` ≤ SAE_SLICE
+     * dimensions; e, c and rows [slots][2] point at the first of these, all their rows are `stride` apart. sums
+     * [slots][2][SAE_SLICE] is scratch. */
+    void (*gather)(int64_t count, const sae_entry *entries, int64_t slots, const float *e, const float *c,
+                   int64_t stride, int64_t width, float *rows, float *sums);
     /* Indices j in [0, n) with not (z_j + (bias_j + x·norm_j + y·error_j) < low): written to hits, the count returned.
      * A NaN is a hit. */
     int64_t (*scan)(const sae_scan *scan, const float *z, int32_t *hits);

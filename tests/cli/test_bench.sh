@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh" "$1"
 works "$sae" bench --quick --width 12288 --batch 32 --warm-steps 0 --repeats 1 --json
 has_keys cpu kernels blas screen threads steps.{0,1,2}.{d,n,B,k,arch,dense,screen,data,dead,sgemm,ratio,survivors} \
     steps.0.seconds.{encode,select,decode,aux,update,total} \
-    steps.0.{update_bytes,update_share,memory_limit,tokens_per_s,peak_bytes} targets.{0,1,2,3,4}.{name,value,limit,verdict}
+    steps.0.{update_bytes,update_share,memory_limit,tokens_per_s,peak_bytes} targets.{0,1,2,3,4,5}.{name,value,limit,verdict}
 checks=$((checks + 3))
 awk -v bytes="$(value steps.0.update_bytes)" -v matrix=$((12288 * 768 * 4)) \
     'BEGIN { exit !(bytes > 12 * matrix && bytes < 13 * matrix) }' || fail "update_bytes $(value steps.0.update_bytes)"
@@ -22,6 +22,7 @@ esac
 equals "verdict" "$(value targets.$other.verdict)" skipped
 equals "value" "$(value targets.$other.value)" null
 equals "not measured" "$(value targets.4.verdict)" skipped
+equals "not measured" "$(value small)" null
 make_text
 mkdir scratch
 way=("$sae" bench --end-to-end --model "$model" --text text.txt --max-tokens 8k --batch 256 --width 64 --k 4)

@@ -258,23 +258,23 @@ static void gathering(void **state)
     (void)state;
     enum { ENTRIES = 200, SLOTS = 5, STRIDE = 150 };
     float *e = gaussian(40 * STRIDE, 5), *c = gaussian(40 * STRIDE, 6), *f = gaussian(2 * ENTRIES, 7);
-    float *start = gaussian(SLOTS * 2 * SAE_SLICE, 8);
+    float *start = gaussian(SLOTS * 2 * STRIDE, 8), scratch[SLOTS * 2 * SAE_SLICE];
     sae_entry entries[ENTRIES];
     for (int i = 0; i < ENTRIES; i++) entries[i] = (sae_entry){i / 5 % 40, (i * 3) % SLOTS, f[2 * i], f[2 * i + 1]};
     const int64_t widths[] = {SAE_SLICE, 100, 33, 7, 1};
     for (int table = 0; sae_ops_at(table); table++)
         for (int w = 0; w < 5; w++) {
-            float sums[SLOTS * 2 * SAE_SLICE], expected[SLOTS * 2 * SAE_SLICE];
+            float sums[SLOTS * 2 * STRIDE], expected[SLOTS * 2 * STRIDE];
             memcpy(sums, start, sizeof sums);
             memcpy(expected, start, sizeof expected);
-            sae_ops_at(table)->gather(ENTRIES, entries, e, c, STRIDE, widths[w], sums);
+            sae_ops_at(table)->gather(ENTRIES, entries, SLOTS, e, c, STRIDE, widths[w], sums, scratch);
             for (int i = 0; i < ENTRIES; i++)
                 for (int64_t j = 0; j < widths[w]; j++) {
-                    float *dec = expected + entries[i].slot * 2 * SAE_SLICE;
+                    float *dec = expected + entries[i].slot * 2 * STRIDE;
                     float x = entries[i].f * e[entries[i].row * STRIDE + j],
                           y = entries[i].g * c[entries[i].row * STRIDE + j];
                     dec[j] += x;
-                    dec[SAE_SLICE + j] += y;
+                    dec[STRIDE + j] += y;
                 }
             assert_memory_equal(sums, expected, sizeof sums);
         }

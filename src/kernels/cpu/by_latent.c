@@ -50,38 +50,52 @@ static int64_t segment_start(const sae_codes *codes, int s)
     return codes->rows * s / SAE_SEGMENTS;
 }
 
-void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, const float *slope, int threads)
+static void count_segment(const sae_codes *codes, int s, int64_t n, int32_t *count)
 {
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int s = 0; s < SAE_SEGMENTS; s++) {
-        int32_t *count = by->scratch + s * n;
-        memset(count, 0, (size_t)n * sizeof *count);
-        int64_t end = codes->row_offsets[segment_start(codes, s + 1)];
-        for (int64_t j = codes->row_offsets[segment_start(codes, s)]; j < end; j++) count[codes->latents[j]]++;
-    }
+    memset(count, 0, (size_t)n * sizeof *count);
+    int64_t end = codes->row_offsets[segment_start(codes, s + 1)];
+    for (int64_t j = codes->row_offsets[segment_start(codes, s)]; j < end; j++) count[codes->latents[j]]++;
+}
+
+/* Counts become the places where each segment's entries of a latent begin. */
+static void find_places(sae_by_latent *by, int64_t n)
+{
     int64_t total = 0;
     for (int64_t i = 0; i < n; i++) {
         int64_t here = 0;
         by->offsets[i] = total;
         for (int s = 0; s < SAE_SEGMENTS; s++) {
             int32_t count = by->scratch[s * n + i];
-            by->scratch[s * n + i] = (int32_t)here; /* now: where the segment's entries of latent i begin */
+            by->scratch[s * n + i] = (int32_t)here;
             here += count;
         }
         total += here;
     }
     by->offsets[n] = total;
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int s = 0; s < SAE_SEGMENTS; s++) {
-        int32_t *next = by->scratch + s * n;
-        int64_t last = segment_start(codes, s + 1);
-        for (int64_t b = segment_start(codes, s); b < last; b++)
-            for (int64_t j = codes->row_offsets[b]; j < codes->row_offsets[b + 1]; j++) {
-                int32_t i = codes->latents[j];
-                int64_t to = by->offsets[i] + next[i]++;
-                by->row[to] = (int32_t)b;
-                by->f[to] = codes->values[j];
-                by->slope[to] = slope[j];
-            }
+}
+
+static void place_segment(sae_by_latent *by, const sae_codes *codes, const float *slope, int s, int32_t *next)
+{
+    int64_t last = segment_start(codes, s + 1);
+    for (int64_t b = segment_start(codes, s); b < last; b++)
+        for (int64_t j = codes->row_offsets[b]; j < codes->row_offsets[b + 1]; j++) {
+            int32_t i = codes->latents[j];
+            int64_t to = by->offsets[i] + next[i]++;
+            by->row[to] = (int32_t)b;
+            by->f[to] = codes->values[j];
+            by->slope[to] = slope[j];
+        }
+}
+
+void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, const float *slope, int threads)
+{
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static)
+        for (int s = 0; s < SAE_SEGMENTS; s++) count_segment(codes, s, n, by->scratch + s * n);
+#pragma omp single
+        find_places(by, n);
+#pragma omp for schedule(static)
+        for (int s = 0; s < SAE_SEGMENTS; s++) place_segment(by, codes, slope, s, by->scratch + s * n);
     }
 }

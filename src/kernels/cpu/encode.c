@@ -57,6 +57,7 @@ void sae_encoder_free(sae_encoder *e)
     sae_free(e->row_ratio);
     sae_free(e->again);
     sae_free(e->row_counts);
+    sae_free(e->digits);
     sae_free(e);
 }
 
@@ -127,14 +128,16 @@ sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, i
     /* lists of a block: at most 4 M entries per worker, at least 8 rows */
     e->list_rows = SAE_TILE_ROWS;
     while (e->list_rows > 8 && e->list_rows * e->list_capacity > (int64_t)1 << 22) e->list_rows /= 2;
-    e->workers = sae_calloc((size_t)e->threads, sizeof *e->workers);
+    e->workers = sae_alloc((size_t)e->threads, sizeof *e->workers);
+    if (e->workers) memset(e->workers, 0, (size_t)e->threads * sizeof *e->workers);
     e->lists = sae_calloc((size_t)e->threads, sizeof *e->lists);
     e->split_sums = sae_alloc((size_t)d, sizeof *e->split_sums);
     e->row_ratio = sae_alloc((size_t)max_rows, sizeof *e->row_ratio);
     e->again = sae_alloc((size_t)max_rows, sizeof *e->again);
     e->row_counts = sae_alloc((size_t)max_rows + 1, sizeof *e->row_counts);
+    e->digits = sae_alloc((size_t)e->threads, sizeof *e->digits);
     bool ready = sae_mul_i64(2 * batch_k, max_rows, &batch_entries) && e->workers && e->lists && e->split_sums &&
-                 e->row_ratio && e->again && e->row_counts;
+                 e->row_ratio && e->again && e->row_counts && e->digits;
     for (int t = 0; ready && t < e->threads; t++) ready = worker_new(&e->workers[t], e, batch_entries);
     if (!ready) {
         sae_encoder_free(e);
@@ -257,15 +260,25 @@ static void compact_rows(const sae_encoder *e, const sae_encode_job *job, sae_co
     }
 }
 
-/* BATCH and LATENT: workers found the entries of each row together and in ascending order of latents, so one
- * pass in their order fills the rows. cut NULL: keep all. */
-static sae_status gather_codes(sae_encoder *e, const sae_encode_job *job, const sae_cut *cut, sae_codes *codes,
-                               sae_error *err)
+/* Threads for work on `entries` found entries: below some thousands waking them takes longer. */
+static int helpers(const sae_encoder *e, int64_t entries)
 {
+    return entries < 1 << 12 ? 1 : e->threads;
+}
+
+/* BATCH and LATENT: a row was screened by one worker, which found its entries in ascending order of latents, so workers
+ * fill their rows independently. cut NULL: keep all. */
+static sae_status gather_codes(sae_encoder *e, const sae_encode_job *job, const sae_cut *cut, int64_t found,
+                               sae_codes *codes, sae_error *err)
+{
+    int threads = helpers(e, found);
     memset(e->row_counts, 0, (size_t)job->rows * sizeof *e->row_counts);
-    for (int t = 0; t < e->threads; t++)
-        for (int64_t i = 0; i < e->lists[t].count; i++)
-            if (!cut || sae_cut_keeps(cut, &e->lists[t], i)) e->row_counts[e->lists[t].row[i]]++;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
+    for (int t = 0; t < e->threads; t++) {
+        const sae_candidates *list = &e->lists[t];
+        for (int64_t i = 0; i < list->count; i++)
+            if (!cut || sae_cut_keeps(cut, list, i)) e->row_counts[list->row[i]]++;
+    }
     int64_t total = 0;
     for (int64_t row = 0; row < job->rows; row++) total += e->row_counts[row];
     if (total > codes->capacity || job->rows > codes->row_capacity) {
@@ -279,6 +292,7 @@ static sae_status gather_codes(sae_encoder *e, const sae_encode_job *job, const 
         e->row_counts[row] = codes->row_offsets[row];
     }
     codes->row_offsets[job->rows] = at;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
     for (int t = 0; t < e->threads; t++) {
         const sae_candidates *list = &e->lists[t];
         for (int64_t i = 0; i < list->count; i++) {
@@ -304,6 +318,21 @@ static int64_t list_found(sae_encoder *e)
 
 /* ---- the three filters -------------------------------------------------------------------------------- */
 
+/* The next cut is expected at a running mean of the last ones, since those of batches scatter about it; the margin is
+ * three times a running mean of how far they were from it. Too small a margin costs a second screen, too large a one
+ * more exact dots in every step. */
+static void expect_cut(sae_encode_hint *hint, float cut)
+{
+    if (!(hint->cut > 0 && cut > 0)) {
+        *hint = (sae_encode_hint){.cut = cut, .margin = 0.1f};
+        return;
+    }
+    float moved = fabsf(cut / hint->cut - 1);
+    hint->margin += 0.2f * (3 * moved - hint->margin);
+    hint->margin = fminf(fmaxf(hint->margin, 0.003f), 0.5f);
+    hint->cut += 0.3f * (cut - hint->cut);
+}
+
 /* A filter is accepted only if at least rows·k exact values reach it; what is below it is an incomplete set and
  * certifies nothing. From 0 upwards everything positive is there, and fewer are accepted. */
 static sae_status encode_batch(sae_encoder *e, const sae_screen *screen, sae_encode_hint *hint, sae_codes *codes,
@@ -323,21 +352,16 @@ static sae_status encode_batch(sae_encoder *e, const sae_screen *screen, sae_enc
     double began = sae_now();
     float cut_value = 0;
     if (total > wanted) {
-        sae_cut cut = sae_select_cut(e->lists, e->threads, wanted);
+        sae_cut cut = sae_select_cut_by(e->lists, e->threads, wanted, e->digits, helpers(e, total));
         cut_value = cut.value;
-        status = gather_codes(e, job, &cut, codes, err);
+        status = gather_codes(e, job, &cut, total, codes, err);
     } else {
-        status = gather_codes(e, job, NULL, codes, err);
+        status = gather_codes(e, job, NULL, total, codes, err);
         for (int64_t i = 0; total == wanted && i < total; i++)
             if (i == 0 || codes->values[i] < cut_value) cut_value = codes->values[i];
     }
     stats->select_seconds += sae_now() - began;
-    if (hint) {
-        float moved = hint->cut > 0 && cut_value > 0 ? fabsf(cut_value / hint->cut - 1) : 0.1f;
-        float margin = fmaxf(0.8f * hint->margin, 3 * moved);
-        hint->margin = fminf(fmaxf(margin, 0.01f), 0.5f);
-        hint->cut = cut_value;
-    }
+    if (hint) expect_cut(hint, cut_value);
     return status;
 }
 
@@ -356,7 +380,7 @@ static sae_status encode_rows(sae_encoder *e, const sae_screen *screen, sae_enco
         for (int64_t row = 0; row < job->rows; row++)
             if (e->row_ratio[row] > 0) e->row_ratio[positive++] = e->row_ratio[row];
         sae_candidates ratios = {e->row_ratio, NULL, e->again, positive};
-        hint->cut = positive >= reach ? 0.97f * sae_select_cut(&ratios, 1, reach).value : 0;
+        hint->cut = positive >= reach ? 0.97f * sae_select_cut(&ratios, reach).value : 0;
     }
     stats->select_seconds += sae_now() - began;
     return SAE_OK;
@@ -404,8 +428,8 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
         break;
     case SAE_FILTER_LATENT: {
         screen_all(e, &screen, 0, codes);
-        list_found(e);
-        if (!out_of_memory(e)) status = gather_codes(e, job, NULL, codes, err);
+        int64_t total = list_found(e);
+        if (!out_of_memory(e)) status = gather_codes(e, job, NULL, total, codes, err);
         break;
     }
     }

@@ -2,6 +2,7 @@
 #ifndef SAE_KERNELS_ENCODER_H
 #define SAE_KERNELS_ENCODER_H
 
+#include "base/alloc.h"
 #include "kernels/cpu/low_gemm.h"
 #include "kernels/cpu/select.h"
 #include "kernels/kernels.h"
@@ -21,33 +22,34 @@ typedef struct sae_found {
     int64_t count, capacity;
 } sae_found;
 
+/* On lines of its own: counters of one worker must not share one with another's pointers. */
 typedef struct sae_worker {
-    float *z;             /* [SAE_TILE_ROWS, SAE_TILE_LATENTS] the tile */
-    float *bias;          /* [SAE_TILE_LATENTS] */
-    float *w;             /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
-    float *w_norm;        /* [SAE_TILE_LATENTS] their norms */
-    float *w_error;       /* [SAE_TILE_LATENTS] and roundings */
-    float *w_scale;       /* [SAE_TILE_LATENTS] int8: their scales */
-    int32_t *w_sum;       /* [SAE_TILE_LATENTS] sums of bytes */
-    float *columns;       /* [SAE_SPLIT, SAE_TILE_LATENTS] and values of dimensions that are split off */
-    int32_t *hits;        /* [SAE_TILE_LATENTS] */
-    float *c;             /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
-    void *c_low;          /* [SAE_TILE_ROWS, depth] the rows in low precision */
-    float *c_scale;       /* [SAE_TILE_ROWS] int8: their scales */
-    float *c_split;       /* [SAE_TILE_ROWS, SAE_SPLIT] and values of dimensions that are split off */
-    float *rest;          /* [d] int8: a row without them */
-    sae_low_gemm *gemm;   /* NULL: fp32 */
-    sae_screen_kind kind; /* what the block at hand is screened with */
-    float *norm;          /* [SAE_TILE_ROWS] upper bounds of ‖c_b‖ */
-    double *reach;        /* [SAE_TILE_ROWS] of ‖c_b‖ and ‖ĉ_b‖ */
-    float *by_norm;       /* [SAE_TILE_ROWS] what of the bound goes with ‖w‖ */
-    float *by_error;      /* [SAE_TILE_ROWS] and with ‖w − ŵ‖ */
-    float *filter;        /* [SAE_TILE_ROWS] z below this are not looked for */
-    float *near_bias;     /* [SAE_TILE_LATENTS] biases less job->near */
-    sae_found near;       /* what exceeds job->near */
-    sae_found found;      /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
-    int32_t *list_count;  /* [SAE_TILE_ROWS] */
-    float cut;            /* BATCH: this worker's filter, raised when its buffer was pruned */
+    _Alignas(SAE_ALIGN) float *z; /* [SAE_TILE_ROWS, SAE_TILE_LATENTS] the tile */
+    float *bias;                  /* [SAE_TILE_LATENTS] */
+    float *w;                     /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
+    float *w_norm;                /* [SAE_TILE_LATENTS] their norms */
+    float *w_error;               /* [SAE_TILE_LATENTS] and roundings */
+    float *w_scale;               /* [SAE_TILE_LATENTS] int8: their scales */
+    int32_t *w_sum;               /* [SAE_TILE_LATENTS] sums of bytes */
+    float *columns;               /* [SAE_SPLIT, SAE_TILE_LATENTS] and values of dimensions that are split off */
+    int32_t *hits;                /* [SAE_TILE_LATENTS] */
+    float *c;                     /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
+    void *c_low;                  /* [SAE_TILE_ROWS, depth] the rows in low precision */
+    float *c_scale;               /* [SAE_TILE_ROWS] int8: their scales */
+    float *c_split;               /* [SAE_TILE_ROWS, SAE_SPLIT] and values of dimensions that are split off */
+    float *rest;                  /* [d] int8: a row without them */
+    sae_low_gemm *gemm;           /* NULL: fp32 */
+    sae_screen_kind kind;         /* what the block at hand is screened with */
+    float *norm;                  /* [SAE_TILE_ROWS] upper bounds of ‖c_b‖ */
+    double *reach;                /* [SAE_TILE_ROWS] of ‖c_b‖ and ‖ĉ_b‖ */
+    float *by_norm;               /* [SAE_TILE_ROWS] what of the bound goes with ‖w‖ */
+    float *by_error;              /* [SAE_TILE_ROWS] and with ‖w − ŵ‖ */
+    float *filter;                /* [SAE_TILE_ROWS] z below this are not looked for */
+    float *near_bias;             /* [SAE_TILE_LATENTS] biases less job->near */
+    sae_found near;               /* what exceeds job->near */
+    sae_found found;     /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
+    int32_t *list_count; /* [SAE_TILE_ROWS] */
+    float cut;           /* BATCH: this worker's filter, raised when its buffer was pruned */
     int64_t rescored;
     bool out_of_memory, failed;
 } sae_worker;
@@ -63,6 +65,7 @@ struct sae_encoder {
     int32_t *again;                   /* [max_rows] */
     sae_candidates *lists;            /* [threads] what the workers found */
     int64_t *row_counts;              /* [max_rows] */
+    int64_t (*digits)[256];           /* [threads] scratch of the selection */
 };
 
 /* Where found entries go, and which are wanted. */

@@ -106,11 +106,8 @@ static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_upda
     int64_t d = u->d, entries = sort_by_row(u, term, latents, count, s);
     for (int64_t j = 0; j < d; j += SAE_SLICE) {
         int64_t width = d - j < SAE_SLICE ? d - j : SAE_SLICE;
-        for (int64_t row = 0; row < 2 * count; row++)
-            memcpy(s->sums + row * SAE_SLICE, s->gradients + row * d + j, (size_t)width * sizeof(float));
-        ops->gather(entries, s->entries, residual_of(u, term, latents[0]) + j, u->c + j, d, width, s->sums);
-        for (int64_t row = 0; row < 2 * count; row++)
-            memcpy(s->gradients + row * d + j, s->sums + row * SAE_SLICE, (size_t)width * sizeof(float));
+        ops->gather(entries, s->entries, count, residual_of(u, term, latents[0]) + j, u->c + j, d, width,
+                    s->gradients + j, s->sums);
     }
 }
 

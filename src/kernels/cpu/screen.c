@@ -25,7 +25,7 @@ static bool grow(sae_found *found)
 float sae_found_prune(sae_found *found, int64_t k)
 {
     sae_candidates all = {found->value, found->row, found->latent, found->count};
-    sae_cut cut = sae_select_cut(&all, 1, k);
+    sae_cut cut = sae_select_cut(&all, k);
     int64_t kept = 0;
     for (int64_t i = 0; i < found->count; i++) {
         if (!sae_cut_keeps(&cut, &all, i)) continue;
@@ -40,7 +40,7 @@ float sae_found_prune(sae_found *found, int64_t k)
 float sae_list_prune(int32_t *latent, float *value, int32_t *count, int64_t k)
 {
     sae_candidates all = {value, NULL, latent, *count};
-    sae_cut cut = sae_select_cut(&all, 1, k);
+    sae_cut cut = sae_select_cut(&all, k);
     int32_t kept = 0;
     for (int32_t i = 0; i < *count; i++) {
         if (!sae_cut_keeps(&cut, &all, i)) continue;

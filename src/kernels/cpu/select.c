@@ -22,39 +22,64 @@ static int find_bucket(const int64_t counts[256], bool from_top, int64_t *k)
     return from_top ? 0 : 255;
 }
 
-sae_cut sae_select_cut(const sae_candidates *lists, int n_lists, int64_t k)
-{
-    int64_t counts[256];
-    uint32_t prefix = 0, mask = 0;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        memset(counts, 0, sizeof counts);
-        for (int l = 0; l < n_lists; l++)
-            for (int64_t i = 0; i < lists[l].count; i++) {
-                uint32_t bits = bits_of(lists[l].value[i]);
-                if ((bits & mask) == prefix) counts[bits >> shift & 255]++;
-            }
-        prefix |= (uint32_t)find_bucket(counts, true, &k) << shift;
-        mask |= (uint32_t)255 << shift;
-    }
-    /* `prefix` is now the value's bits and k the number to keep among those equal to it. */
-    sae_cut cut;
-    memcpy(&cut.value, &prefix, sizeof cut.value);
-    int64_t ties = counts[prefix & 255];
-    cut.key = UINT64_MAX;
-    if (ties == k) return cut;
+/* How values are looked at: entries whose key agrees with `prefix` in the bits of `mask`, by the 8 bits at `shift`. The
+ * key is the value's bits or, among entries equal to `equal`, row and latent. */
+typedef struct digit {
+    uint64_t prefix, mask;
+    int shift;
+    bool by_place;
+    float equal;
+} digit;
 
-    uint64_t key = 0, key_mask = 0;
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        memset(counts, 0, sizeof counts);
-        for (int l = 0; l < n_lists; l++)
-            for (int64_t i = 0; i < lists[l].count; i++) {
-                if (lists[l].value[i] != cut.value) continue;
-                uint64_t here = sae_candidate_key(&lists[l], i);
-                if ((here & key_mask) == key) counts[here >> shift & 255]++;
-            }
-        key |= (uint64_t)find_bucket(counts, false, &k) << shift;
-        key_mask |= (uint64_t)255 << shift;
+static void count_digit(const sae_candidates *c, const digit *at, int64_t counts[256])
+{
+    memset(counts, 0, 256 * sizeof *counts);
+    if (at->by_place) {
+        for (int64_t i = 0; i < c->count; i++) {
+            if (c->value[i] != at->equal) continue;
+            uint64_t key = sae_candidate_key(c, i);
+            if ((key & at->mask) == at->prefix) counts[key >> at->shift & 255]++;
+        }
+        return;
     }
-    cut.key = key;
+    uint32_t mask = (uint32_t)at->mask, prefix = (uint32_t)at->prefix;
+    for (int64_t i = 0; i < c->count; i++) {
+        uint32_t bits = bits_of(c->value[i]);
+        if ((bits & mask) == prefix) counts[bits >> at->shift & 255]++;
+    }
+}
+
+/* Fixes the next digit of the k-th key; *k becomes its rank among those that share it. Returns how many these are. */
+static int64_t take_digit(const sae_candidates *lists, int n_lists, digit *at, bool from_top, int64_t *k,
+                          int64_t (*counts)[256], int threads)
+{
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
+    for (int l = 0; l < n_lists; l++) count_digit(&lists[l], at, counts[l]);
+    for (int l = 1; l < n_lists; l++)
+        for (int i = 0; i < 256; i++) counts[0][i] += counts[l][i];
+    int bucket = find_bucket(counts[0], from_top, k);
+    at->prefix |= (uint64_t)bucket << at->shift;
+    at->mask |= (uint64_t)255 << at->shift;
+    return counts[0][bucket];
+}
+
+sae_cut sae_select_cut_by(const sae_candidates *lists, int n_lists, int64_t k, int64_t (*counts)[256], int threads)
+{
+    digit at = {0};
+    int64_t ties = 0;
+    for (at.shift = 24; at.shift >= 0; at.shift -= 8) ties = take_digit(lists, n_lists, &at, true, &k, counts, threads);
+    uint32_t bits = (uint32_t)at.prefix;
+    sae_cut cut = {.key = UINT64_MAX};
+    memcpy(&cut.value, &bits, sizeof cut.value);
+    if (ties == k) return cut;
+    at = (digit){.by_place = true, .equal = cut.value};
+    for (at.shift = 56; at.shift >= 0; at.shift -= 8) take_digit(lists, n_lists, &at, false, &k, counts, threads);
+    cut.key = at.prefix;
     return cut;
+}
+
+sae_cut sae_select_cut(const sae_candidates *list, int64_t k)
+{
+    int64_t counts[1][256];
+    return sae_select_cut_by(list, 1, k, counts, 1);
 }

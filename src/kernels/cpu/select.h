@@ -30,7 +30,10 @@ static inline bool sae_cut_keeps(const sae_cut *cut, const sae_candidates *c, in
     return c->value[i] > cut->value || (c->value[i] == cut->value && sae_candidate_key(c, i) <= cut->key);
 }
 
-/* The cut that keeps exactly the first k (1 ≤ k ≤ total count) of all candidates in all lists. */
-sae_cut sae_select_cut(const sae_candidates *lists, int n_lists, int64_t k);
+/* The cut that keeps exactly the first k (1 ≤ k ≤ total count) of all candidates in all lists; counts [n_lists] is
+ * scratch. */
+sae_cut sae_select_cut_by(const sae_candidates *lists, int n_lists, int64_t k, int64_t (*counts)[256], int threads);
+/* The same for one list, on the calling thread. */
+sae_cut sae_select_cut(const sae_candidates *list, int64_t k);
 
 #endif

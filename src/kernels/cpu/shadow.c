@@ -82,8 +82,8 @@ void sae_shadow_clear(sae_shadow *s)
 
 float sae_root_above(double square)
 {
-    /* the root is right to 2⁻³⁰, rounding to float to 2⁻²⁴: inside the two steps up */
-    return nextafterf(nextafterf((float)sqrt(square), HUGE_VALF), HUGE_VALF);
+    /* the root is right to 2⁻³⁰, rounding to float to 2⁻²⁴, or 2⁻¹⁵⁰ among denormals: less than what is added */
+    return (float)(sqrt(square) * (1 + 0x1p-22) + 0x1p-149);
 }
 
 float sae_norm_above(const sae_ops *ops, const float *v, int64_t d)

@@ -34,7 +34,7 @@ static float rounded_up(double x)
 /* ---- dimensions with outliers ----------------------------------------------------------------------- */
 
 /* An outlier's mean size is this many times that of all dimensions; SAMPLE rows tell. */
-enum { OUTLIER = 4, SAMPLE = 128 };
+enum { OUTLIER = 4, SAMPLE = 64 };
 
 void sae_tile_split(sae_screen *screen, double *sums, int threads)
 {

@@ -10,12 +10,17 @@
 #define PARTS (LANES / SAE_WIDTH)
 
 /* Adds the rest of a row (fewer than LANES elements) and sums the lanes pairwise. */
-static float finish(float lanes[LANES], const float *a, const float *b, int64_t rest)
+static inline float finish(vf sum[PARTS], const float *a, const float *b, int64_t rest)
 {
-    for (int64_t l = 0; l < rest; l++) lanes[l] += a[l] * b[l];
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
-    return lanes[0];
+    if (rest > 0) {
+        float lanes[LANES];
+        memcpy(lanes, sum, sizeof lanes);
+        for (int64_t l = 0; l < rest; l++) lanes[l] += a[l] * b[l];
+        memcpy(sum, lanes, sizeof lanes);
+    }
+    for (int half = PARTS / 2; half > 0; half /= 2)
+        for (int p = 0; p < half; p++) sum[p] += sum[p + half];
+    return vf_sum(sum[0]);
 }
 
 static float dot(const float *a, const float *b, int64_t d)
@@ -24,41 +29,36 @@ static float dot(const float *a, const float *b, int64_t d)
     int64_t j = 0;
     for (; j + LANES <= d; j += LANES)
         for (int p = 0; p < PARTS; p++) sum[p] += vf_load(a + j + p * SAE_WIDTH) * vf_load(b + j + p * SAE_WIDTH);
-    float lanes[LANES];
-    memcpy(lanes, sum, sizeof lanes);
-    return finish(lanes, a + j, b + j, d - j);
+    return finish(sum, a + j, b + j, d - j);
 }
+
+#define TOGETHER (SAE_WIDTH == 16 ? 4 : 2) /* rows whose sums fit the registers */
 
 static void dot4(const float *a, const float *const rows[4], int64_t d, float out[4])
 {
-    for (int r = 0; r < 4; r += 2) {
-        const float *b0 = rows[r], *b1 = rows[r + 1];
-        vf sum0[PARTS] = {0}, sum1[PARTS] = {0};
+    for (int first = 0; first < 4; first += TOGETHER) {
+        vf sum[TOGETHER][PARTS] = {0};
         int64_t j = 0;
         for (; j + LANES <= d; j += LANES)
             for (int p = 0; p < PARTS; p++) {
                 vf x = vf_load(a + j + p * SAE_WIDTH);
-                sum0[p] += x * vf_load(b0 + j + p * SAE_WIDTH);
-                sum1[p] += x * vf_load(b1 + j + p * SAE_WIDTH);
+                for (int r = 0; r < TOGETHER; r++) sum[r][p] += x * vf_load(rows[first + r] + j + p * SAE_WIDTH);
             }
-        float lanes[LANES];
-        memcpy(lanes, sum0, sizeof lanes);
-        out[r] = finish(lanes, a + j, b0 + j, d - j);
-        memcpy(lanes, sum1, sizeof lanes);
-        out[r + 1] = finish(lanes, a + j, b1 + j, d - j);
+        for (int r = 0; r < TOGETHER; r++) out[first + r] = finish(sum[r], a + j, rows[first + r] + j, d - j);
     }
 }
 
 static double sum_squares(const float *a, int64_t d)
 {
     enum { SUMS = 32 }; /* enough that additions do not wait for each other */
-    double sums[SUMS] = {0}, total = 0;
+    double sums[SUMS] = {0};
     int64_t j = 0;
     for (; j + SUMS <= d; j += SUMS)
         for (int l = 0; l < SUMS; l++) sums[l] += (double)a[j + l] * (double)a[j + l];
     for (; j < d; j++) sums[0] += (double)a[j] * (double)a[j];
-    for (int l = 0; l < SUMS; l++) total += sums[l];
-    return total;
+    for (int half = SUMS / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) sums[l] += sums[l + half];
+    return sums[0];
 }
 
 static void axpy(int64_t d, float a, const float *x, float *y)
@@ -103,9 +103,17 @@ static inline void add_block(const sae_entry *entries, int64_t count, const floa
     }
 }
 
-static void gather(int64_t count, const sae_entry *entries, const float *e, const float *c, int64_t stride,
-                   int64_t width, float *sums)
+static inline void copy(int64_t count, const float *x, float *y)
 {
+    int64_t j = 0;
+    for (; j + SAE_WIDTH <= count; j += SAE_WIDTH) vf_store(y + j, vf_load(x + j));
+    for (; j < count; j++) y[j] = x[j];
+}
+
+static void gather(int64_t count, const sae_entry *entries, int64_t slots, const float *e, const float *c,
+                   int64_t stride, int64_t width, float *rows, float *sums)
+{
+    for (int64_t r = 0; r < 2 * slots; r++) copy(width, rows + r * stride, sums + r * SAE_SLICE);
     for (int64_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && entries[end].row == entries[i].row;) end++;
         const float *x = e + entries[i].row * stride, *w = c + entries[i].row * stride;
@@ -121,6 +129,7 @@ static void gather(int64_t count, const sae_entry *entries, const float *e, cons
             axpy(width - j, entries[k].g, w + j, dec + SAE_SLICE);
         }
     }
+    for (int64_t r = 0; r < 2 * slots; r++) copy(width, sums + r * SAE_SLICE, rows + r * stride);
 }
 
 static int64_t scan(const sae_scan *s, const float *z, int32_t *hits)
@@ -213,12 +222,9 @@ static float to_int8(const float *x, int64_t d, float inverse, int offset, uint8
         sums += q;
         squares += rest * rest;
     }
-    float square = 0;
+    float square = vf_sum(squares);
     int32_t total = 0;
-    for (int l = 0; l < SAE_WIDTH; l++) {
-        square += squares[l];
-        total += sums[l];
-    }
+    for (int l = 0; l < SAE_WIDTH; l++) total += sums[l];
     for (; j < d; j++) {
         float steps = inverse * x[j], shifted = steps + WHOLE, rest = steps - (shifted - WHOLE);
         int32_t q;
