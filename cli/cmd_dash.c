@@ -312,7 +312,7 @@ static const cli_group groups[] = {
     {"What to store", sae_dash_option_table, offsetof(settings, dash)},
 };
 static const cli_note examples[] = {
-    {"saes/* --model gpt2 --text corpus.jsonl --max-tokens 3M --out saes.db", "Dashboards of several SAEs:"},
+    {"saes/*/ --model gpt2 --text corpus.jsonl --max-tokens 3M --out saes.db", "Dashboards of several SAEs:"},
     {"sae --acts acts --tokenizer tokenizer.json --out sae.db", "From activations of any model:"},
 };
 static const cli_note json_keys[] = {

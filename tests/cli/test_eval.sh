@@ -39,6 +39,10 @@ awk -F, 'NR > 1 { l0[NR] = $5; fvu[NR] = $6; on[NR] = $7 }
     }' frontier.csv || fail "on_frontier is not the Pareto frontier of frontier.csv"
 matches frontier.svg '^<svg xmlns="http://www.w3.org/2000/svg" '
 
+# a grid's own directory and file are no SAEs, and the message says where those are
+rejects 1 'saes is of a run of sae train; each of its SAEs is a directory: saes/\*/' "$sae" eval saes --acts acts
+rejects 1 'saes/run.json is of a run of sae train.*saes/\*/' "$sae" eval saes/* --acts acts
+
 # a terminal of 80 columns: no table is wider, and what did not fit stands below
 script -qec "stty cols 80; '$sae' eval saes/*/ poor --acts acts --quiet" /dev/null </dev/null | tr -d '\r' >terminal.txt
 equals "lines of tables that are too wide" "$(LC_ALL=C.UTF-8 grep -cE '^  .{79}' terminal.txt)" 0

@@ -62,6 +62,15 @@ static sae_status set_place(place *out, const sae_format_entry *entry, const cha
     return SAE_OK;
 }
 
+/* Of a grid of SAEs there is this file, and a directory for each. */
+#define RUN "run.json"
+
+static sae_status is_grid(const char *path, const char *dir, sae_error *err)
+{
+    return sae_fail(err, SAE_E_FORMAT, "%s is of a run of sae train; each of its SAEs is a directory: %s/*/", path,
+                    dir);
+}
+
 static sae_status find_in_directory(place *out, const char *dir, sae_error *err)
 {
     const sae_format_entry *found = NULL;
@@ -75,6 +84,7 @@ static sae_status find_in_directory(place *out, const char *dir, sae_error *err)
     }
     /* a description without weights: opening them will say so */
     if (!found && holds_file(dir, sae_format_saelens.config)) found = &sae_format_saelens;
+    if (!found && holds_file(dir, RUN)) return is_grid(dir, dir, err);
     if (!found)
         return sae_fail(err, SAE_E_FORMAT,
                         "%s is not a saved SAE: it has neither sae_weights.safetensors (SAELens), sae.safetensors "
@@ -105,6 +115,7 @@ static sae_status find_by_file(place *out, const char *path, sae_error *err)
     const char *name = base_name(path);
     char *dir = parent_of(path);
     if (!dir) return sae_fail_memory(err, "a path", strlen(path));
+    if (strcmp(name, RUN) == 0) SAE_TRY(is_grid(path, dir, err));
     for (size_t i = 0; i < FORMATS; i++) {
         const sae_format_entry *entry = formats[i];
         if (entry->weights && strcmp(name, entry->weights) == 0) {
