@@ -53,7 +53,9 @@ static void put_model(const exporter *e, FILE *out)
     field(out, "displayName", e->names->model, false);
     field(out, "visibility", "PUBLIC", false);
     field(out, "owner", e->names->creator_name, false);
-    fputs(",\"inferenceEnabled\":false}\n", out);
+    /* the table has no defaults for these; a row that is there already is left as it is */
+    fprintf(out, ",\"inferenceEnabled\":false,\"layers\":%ld,\"neuronsPerLayer\":0}\n",
+            strtol(e->names->layer, NULL, 10) + 1);
 }
 
 static void put_set(const exporter *e, FILE *out)
@@ -170,6 +172,24 @@ static sae_status put_batch(const exporter *e, const sae_export_latent *latents,
     return status;
 }
 
+/* PostgreSQL's texts hold no NUL; a space stands for it, as in what the site imports. Returns the new size. */
+static size_t replace_nul(char *json, size_t size)
+{
+    static const char nul[] = "u0000";
+    size_t used = 0;
+    for (size_t at = 0; at < size; at++) {
+        bool escape = json[at] == '\\' && at + 1 < size;
+        if (escape && size - at > sizeof nul && memcmp(json + at + 1, nul, sizeof nul - 1) == 0) {
+            json[used++] = ' ';
+            at += sizeof nul - 1;
+            continue;
+        }
+        json[used++] = json[at];
+        if (escape) json[used++] = json[++at];
+    }
+    return used;
+}
+
 static sae_status write_batch(const exporter *e, const sae_export_latent *latents, size_t count, size_t number,
                               sae_error *err)
 {
@@ -182,6 +202,7 @@ static sae_status write_batch(const exporter *e, const sae_export_latent *latent
     if (features) whole = fclose(features) == 0 && whole;
     if (activations) whole = fclose(activations) == 0 && whole;
     if (status == SAE_OK && !whole) status = sae_fail_memory(err, "a batch of latents", size[0] + size[1]);
+    for (int i = 0; i < 2 && status == SAE_OK; i++) size[i] = replace_nul(text[i], size[i]);
     if (status == SAE_OK) status = write_gz(e, "features", number, text[0], size[0], err);
     if (status == SAE_OK) status = write_gz(e, "activations", number, text[1], size[1], err);
     free(text[0]);
