@@ -248,7 +248,7 @@ static sae_status check_out(const settings *s, sae_error *err)
     sae_status status = SAE_OK;
     for (size_t i = 0; i < CLI_COUNT(markers) && status == SAE_OK && !s->force; i++)
         status = cli_check_fresh(s->out, markers[i], "a comparison", err);
-    return status;
+    return status == SAE_OK ? cli_check_directory(s->out, err) : status;
 }
 
 /* In a family an SAE that stands there twice is a slip: it would only be compared with itself. */

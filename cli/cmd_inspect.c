@@ -5,6 +5,7 @@
 
 #include <sae/lm.h>
 #include <sae/model.h>
+#include <sae/store.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -316,6 +317,66 @@ static sae_status inspect_npy(cli_app *app, const char *path, sae_error *err)
     return SAE_OK;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* A database of sae dash. */
+static sae_status inspect_dashboards(cli_app *app, const char *path, sae_error *err)
+{
+    sae_store *store = NULL;
+    report r;
+    sae_status status = sae_store_open(&store, path, err);
+    if (status != SAE_OK) return status;
+    const sae_store_meta *meta = sae_store_get_meta(store);
+    begin(&r, app, "dashboards", "dashboards, which sae serve shows", path);
+    say_text(&r, "model", meta->model);
+    say_text(&r, "hook_name", meta->hook_name);
+    say_count(&r, "d", meta->d);
+    say_count(&r, "tokens", meta->tokens);
+    say_count(&r, "documents", meta->documents);
+    say_count(&r, "results", (int64_t)meta->n_results);
+    if (r.out)
+        fputs("\n  SAEs\n", r.out);
+    else
+        cli_json_array(&r.json, "saes");
+    for (size_t i = 0; i < meta->n_saes; i++) {
+        const sae_store_sae *s = sae_store_get_sae(store, (int64_t)i);
+        if (r.out) {
+            cli_fact_count(&r.facts, s->name, s->n, "latents");
+            continue;
+        }
+        cli_json_object(&r.json, NULL);
+        cli_json_text(&r.json, "name", s->name);
+        cli_json_text(&r.json, "path", s->path);
+        cli_json_int(&r.json, "n", s->n);
+        cli_json_end(&r.json);
+    }
+    if (!r.out) cli_json_end(&r.json);
+    finish(&r);
+    sae_store_close(store);
+    return SAE_OK;
+}
+
+/* How every SQLite database begins. */
+static bool is_database(const char *path)
+{
+    static const char magic[] = "SQLite format 3";
+    char start[sizeof magic] = "";
+    FILE *file = fopen(path, "rbe");
+    bool whole = file && fread(start, 1, sizeof start, file) == sizeof start;
+    if (file) fclose(file);
+    return whole && memcmp(start, magic, sizeof magic) == 0;
+}
+
+static sae_status inspect_file(cli_app *app, const char *path, sae_error *err)
+{
+    if (ends_with(path, ".npy")) return inspect_npy(app, path, err);
+    return is_database(path) ? inspect_dashboards(app, path, err) : inspect_tensors(app, path, err);
+}
+
 static bool holds(const char *directory, const char *name)
 {
     char path[4096];
@@ -324,23 +385,17 @@ static bool holds(const char *directory, const char *name)
     return stat(path, &info) == 0;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static sae_status run(cli_app *app, const void *settings, const char *const *words, sae_error *err)
 {
     const char *path = words[0];
     struct stat info;
     (void)settings;
     if (stat(path, &info) != 0) return sae_fail(err, SAE_E_IO, "cannot open %s: no such file or directory", path);
-    if (!S_ISDIR(info.st_mode))
-        return ends_with(path, ".npy") ? inspect_npy(app, path, err) : inspect_tensors(app, path, err);
+    if (!S_ISDIR(info.st_mode)) return inspect_file(app, path, err);
     if (holds(path, "acts.json")) return inspect_acts(app, path, err);
     if (sae_model_is_at(path)) return inspect_sae(app, path, err);
     if (holds(path, "config.json")) return inspect_model(app, path, err);
+    if (holds(path, "run.json")) return inspect_sae(app, path, err); /* of a grid: it says where its SAEs are */
     return sae_fail(
         err, SAE_E_FORMAT,
         "%s holds none of acts.json (activations), the files of an SAE (cfg.json, ae.pt, sae.pt, params.npz) and "
@@ -350,14 +405,18 @@ static sae_status run(cli_app *app, const void *settings, const char *const *wor
 
 static const char *const usage[] = {"PATH", NULL};
 static const cli_note arguments[] = {
-    {"PATH", "an SAE of any tool, activations, codes, a language model, a .safetensors, .npz, .pt or .npy file"}};
+    {"PATH",
+     "an SAE of any tool, activations, codes, a language model, dashboards, a .safetensors, .npz, .pt or .npy file"}};
 static const cli_note json_keys[] = {
-    {"kind, path", "sae, acts, codes, model, safetensors, npz, torch or npy, and the path"},
+    {"kind, path", "sae, acts, codes, model, dashboards, safetensors, npz, torch or npy, and the path"},
     {"sae", "format (saelens, sparsify, dictionary_learning, npz, openai or batchtopk), arch, rule (topk or "
             "threshold), d, n, k, theta, input_norm, subtract_b_dec, and where it comes from"},
     {"acts", "tokens, d, dtype, shards, and where they come from"},
     {"codes", "rows, n, entries, l0, d, and where the activations come from"},
     {"model", "name, parameters, layers, d, heads, d_mlp, positions, vocab, tokenizer (whether there is one)"},
+    {"dashboards",
+     "model, hook_name, d, tokens, documents, results (comparisons and stitchings), saes (array of {name, "
+     "path, n})"},
     {"npy", "dtype, shape"},
     {"where from", "model, hook_name, ctx, prepend_bos, center_residual, precision; null where the file does not say"},
     {"not_an_sae", "of npz and torch: why the tensors cannot be used as an SAE"},

@@ -96,8 +96,8 @@ static sae_status check_out(const settings *s, sae_error *err)
 {
     if (!s->acts) return sae_fail(err, SAE_E_ARG, "--acts is missing: the activations that both SAEs read");
     sae_status status = cli_splice_check(&s->splice, err);
-    if (status != SAE_OK || s->force) return status;
-    return cli_check_fresh(s->out, "stitch.json", "a stitching", err);
+    if (status == SAE_OK && !s->force) status = cli_check_fresh(s->out, "stitch.json", "a stitching", err);
+    return status == SAE_OK ? cli_check_directory(s->out, err) : status;
 }
 
 /* ---- cross-entropy ------------------------------------------------------------------------------------------ */

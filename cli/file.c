@@ -56,6 +56,25 @@ sae_status cli_check_fresh(const char *dir, const char *marker, const char *what
     return sae_fail(err, SAE_E_EXISTS, "%s holds %s already; --force replaces it", dir, what);
 }
 
+sae_status cli_check_directory(const char *dir, sae_error *err)
+{
+    struct stat info;
+    char *path = dir && *dir ? strdup(dir) : NULL, *slash;
+    if (!dir || !*dir) return SAE_OK;
+    if (!path) return cli_fail_memory(err);
+    bool there;
+    while (!(there = stat(path, &info) == 0) && errno == ENOENT && (slash = strrchr(path, '/')) && slash != path)
+        *slash = 0; /* the part of it that is there */
+    const char *where = there || errno != ENOENT ? path : *path == '/' ? "/" : ".";
+    sae_status status = SAE_OK;
+    if ((there && !S_ISDIR(info.st_mode)) || (!there && errno == ENOTDIR))
+        status = sae_fail(err, SAE_E_IO, "cannot make directory %s: a file is in the way", dir);
+    else if (access(where, W_OK | X_OK) != 0)
+        status = sae_fail(err, SAE_E_IO, "cannot write to %s: %s: %s", dir, where, strerror(errno));
+    free(path);
+    return status;
+}
+
 sae_status cli_open_result(sae_written *written, const char *dir, const char *marker, sae_error *err)
 {
     char path[4096];

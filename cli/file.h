@@ -19,6 +19,9 @@ sae_status cli_draft_write(cli_draft *draft, const char *path, sae_error *err);
 /* SAE_E_EXISTS when `dir` (NULL: nothing to check) holds `marker` already, which says that it is complete; `what` names
  * its contents. */
 sae_status cli_check_fresh(const char *dir, const char *marker, const char *what, sae_error *err);
+/* Whether the directory `dir` (NULL: nothing to check) can be made or written to, as far as can be known without
+ * writing: told before the work, not after it. SAE_E_IO otherwise. */
+sae_status cli_check_directory(const char *dir, sae_error *err);
 /* Makes the directory of a result, and removes the marker of an earlier one from it: until the new marker is written
  * last, what lies there does not pass for complete. The caller ends `written`, which takes everything back when the
  * command fails. */

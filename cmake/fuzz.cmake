@@ -16,6 +16,7 @@ foreach(source ${SAE_FUZZ_SOURCES})
   add_executable(${name} ${source} ${SAE_FUZZ_DRIVER})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
                                              ${PROJECT_SOURCE_DIR}/tests)
+  target_sources(${name} PRIVATE $<TARGET_OBJECTS:sae_ref_float>)
   target_link_libraries(${name} PRIVATE sae_web sae_static)
   if(SAE_LIBFUZZER)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)

@@ -44,6 +44,10 @@ install()
     local reachable="import urllib.request; urllib.request.urlopen('$cpu/torch/', timeout=10)"
     "$venv/bin/python" -c "$reachable" 2>/dev/null || cpu=
     "$venv/bin/python" -m pip install --disable-pip-version-check ${cpu:+--extra-index-url "$cpu"} -r "$requirements"
+    # A package that asks for far more than what is used of it: a line "# without dependencies: NAME==VERSION".
+    sed -n 's/^# without dependencies: *//p' "$requirements" | while read -r name; do
+        "$venv/bin/python" -m pip install --disable-pip-version-check --no-deps "$name"
+    done
 }
 
 python=$(find_python)

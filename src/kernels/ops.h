@@ -55,6 +55,10 @@ typedef struct sae_ops {
     void (*axpy)(int64_t d, float a, const float *x, float *y);
     /* y += a·x + b·w: two axpys in that order, one pass over y. */
     void (*axpy2)(int64_t d, float a, const float *x, float b, const float *w, float *y);
+    /* y −= f_j·w_{latents_j} for each of `count` codes in turn, over `width` ≤ SAE_SLICE dimensions; w and y point at
+     * the first of them, rows of w are `stride` apart. */
+    void (*subtract)(int64_t count, const int32_t *latents, const float *f, const float *w, int64_t stride,
+                     int64_t width, float *y);
     /* For each entry in order: rows[slot][0] += f·e[row], rows[slot][1] += g·c[row], over `width` ≤ SAE_SLICE
      * dimensions; e, c and rows [slots][2] point at the first of these, all their rows are `stride` apart. sums
      * [slots][2][SAE_SLICE] is scratch. */

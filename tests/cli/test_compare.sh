@@ -43,6 +43,12 @@ absent deep/er/comparison/latent.csv
 touch file
 rejects 1 'a file is in the way' "$sae" compare $small $large --acts acts --out file
 rejects 1 'cannot make directory file/x' "$sae" compare $small $large --acts acts --out file/x/y
+mkdir closed
+chmod 555 closed
+if [ ! -w closed ]; then # not for root, who may write everywhere
+    rejects 1 'cannot write to closed/new: closed: Permission denied' "$sae" compare $small $large --acts acts --out closed/new
+    rejects 1 'cannot write to closed: closed' "$sae" stitch $small $large --acts acts --out closed
+fi
 rejects 1 'comparison .*--force' "$sae" compare $small $large --acts acts --out comparison
 works "$sae" compare $small $large --acts acts --out comparison --force
 matches out.txt 'novel: maximum cosine below 0\.7'

@@ -99,6 +99,11 @@ same all.db same.db
 rejects 1 'nowhere/stitch.json' "$sae" dash "${saes[0]}" --acts acts --stitch nowhere --out new.db
 
 # ---- exports --------------------------------------------------------------------------------------------------
+works "$sae" inspect all.db --json
+equals "kind of a database" "$(value kind)" dashboards
+equals "its SAEs" "$(value saes) $(value saes.1.name) $(value saes.1.n)" "[2] batchtopk-128-k4 128"
+works "$sae" inspect all.db
+matches out.txt '^  batchtopk-64-k4 +64  latents$'
 works "$sae" dash export all.db --sae batchtopk-128-k4 --latents 0-9,77 --out page.html --json
 equals "latents" "$(value latents)" 11
 matches page.html "default-src 'none'"

@@ -28,42 +28,66 @@ static void slopes(const sae_ops *ops, const sae_codes *codes, const float *W_de
     for (; j < end; j++) slope[j] = ops->dot(y, W_dec + codes->latents[j] * d, d);
 }
 
-/* Rows are worked on in blocks, and a block's codes in ranges of latents, so that a range's decoder rows stay in the
- * second cache while the block's rows take turns with them. Without a subset: one range with all latents, row by
- * row. Each row's codes are used in their order either way. */
+/* Without a subset: row by row. */
+static void residual_row(const sae_ops *ops, const sae_codes *codes, int64_t b, const float *W_dec, int64_t d, float *y,
+                         float *slope)
+{
+    subtract(ops, codes, W_dec, d, codes->row_offsets[b], codes->row_offsets[b + 1], y);
+    slopes(ops, codes, W_dec, d, codes->row_offsets[b], codes->row_offsets[b + 1], y, slope);
+}
+
+/* With one, rows are worked on in blocks, and a block's codes in ranges of latents, so that a range's decoder rows stay
+ * in the second cache while the block's rows take turns with them; subtracting slice by slice of the dimensions, in the
+ * first. Each row's codes are used in their order either way. */
 enum { BLOCK_ROWS = 64, RANGE_LATENTS = 64 };
+
+typedef struct range {
+    int64_t begin[BLOCK_ROWS], end[BLOCK_ROWS]; /* codes of each row */
+} range;
+
+/* The codes of the next latents, those below `limit`. */
+static void next_range(range *r, const sae_codes *codes, int64_t first, int64_t rows, int64_t limit)
+{
+    for (int64_t b = 0; b < rows; b++) {
+        int64_t j = r->begin[b] = r->end[b], last = codes->row_offsets[first + b + 1];
+        while (j < last && codes->latents[j] < limit) j++;
+        r->end[b] = j;
+    }
+}
+
+static void residual_block(const sae_ops *ops, const sae_codes *codes, const int32_t *subset, int64_t n_subset,
+                           int64_t first, int64_t rows, const float *W_dec, int64_t d, float *e, float *slope)
+{
+    range r;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t b = 0; b < rows; b++) r.end[b] = codes->row_offsets[first + b];
+        for (int64_t at = RANGE_LATENTS; at < n_subset + RANGE_LATENTS; at += RANGE_LATENTS) {
+            next_range(&r, codes, first, rows, at < n_subset ? subset[at] : INT64_MAX);
+            for (int64_t j = 0; pass == 0 && j < d; j += SAE_SLICE)
+                for (int64_t b = 0; b < rows; b++)
+                    ops->subtract(r.end[b] - r.begin[b], codes->latents + r.begin[b], codes->values + r.begin[b],
+                                  W_dec + j, d, d - j < SAE_SLICE ? d - j : SAE_SLICE, e + b * d + j);
+            for (int64_t b = 0; pass == 1 && b < rows; b++)
+                slopes(ops, codes, W_dec, d, r.begin[b], r.end[b], e + b * d, slope);
+        }
+    }
+}
 
 void sae_residual(const sae_codes *codes, const int32_t *subset, int64_t n_subset, const float *target,
                   const float *W_dec, int64_t d, float *e, float *slope, double *row_square, int threads)
 {
     const sae_ops *ops = sae_ops_best();
     int64_t size = subset ? BLOCK_ROWS : 1, blocks = (codes->rows + size - 1) / size;
-    int64_t ranges = subset ? (n_subset + RANGE_LATENTS - 1) / RANGE_LATENTS : 1;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, subset ? 1 : 16)
     for (int64_t block = 0; block < blocks; block++) {
         int64_t first = block * size, rows = codes->rows - first < size ? codes->rows - first : size;
-        int64_t at[BLOCK_ROWS];
-        memcpy(e + first * d, target + first * d, (size_t)(rows * d) * sizeof(float));
-        for (int pass = 0; pass < 2; pass++) {
-            for (int64_t b = 0; b < rows; b++) at[b] = codes->row_offsets[first + b];
-            for (int64_t range = 0; range < ranges; range++) {
-                bool last = range + 1 == ranges;
-                int32_t limit = last ? INT32_MAX : subset[(range + 1) * RANGE_LATENTS];
-                for (int64_t b = 0; b < rows; b++) {
-                    int64_t begin = at[b], end = codes->row_offsets[first + b + 1];
-                    if (!last)
-                        for (end = begin; end < codes->row_offsets[first + b + 1] && codes->latents[end] < limit;)
-                            end++;
-                    at[b] = end;
-                    float *y = e + (first + b) * d;
-                    if (pass == 0)
-                        subtract(ops, codes, W_dec, d, begin, end, y);
-                    else
-                        slopes(ops, codes, W_dec, d, begin, end, y, slope);
-                }
-            }
-        }
-        for (int64_t b = first; b < first + rows; b++) row_square[b] = ops->sum_squares(e + b * d, d);
+        float *y = e + first * d;
+        memcpy(y, target + first * d, (size_t)(rows * d) * sizeof *y);
+        if (subset)
+            residual_block(ops, codes, subset, n_subset, first, rows, W_dec, d, y, slope);
+        else
+            residual_row(ops, codes, first, W_dec, d, y, slope);
+        for (int64_t b = 0; b < rows; b++) row_square[first + b] = ops->sum_squares(y + b * d, d);
     }
 }
 

@@ -97,7 +97,7 @@ static void scan_near(const sae_screen *screen, sae_worker *worker, const sae_ti
     const sae_encode_job *job = screen->job;
     sae_found *near = &worker->near;
     sae_scan limits = sae_tile_limits(screen, worker, at, block_row, 0);
-    limits.bias = worker->near_bias;
+    limits.bias = worker->near_bias + at->offset;
     int64_t hits = screen->ops->scan(&limits, products, worker->hits);
     for (int64_t h = 0; h < hits; h++) {
         int32_t latent = sae_tile_latent(job, at->first + worker->hits[h]);
@@ -140,17 +140,31 @@ static void scan_row(const sae_screen *screen, sae_worker *worker, const sae_til
     }
 }
 
-void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *c, int64_t first_row, int64_t rows)
+/* Latents of a subset let much through: parts of a tile are scanned whose encoder rows fit the second cache, since each
+ * of them is used by many of the block's rows. */
+enum { PART = 128 };
+
+static void scan_part(const sae_screen *screen, sae_worker *worker, const sae_tile *part, const float *c,
+                      int64_t first_row, int64_t rows)
 {
     int64_t d = screen->job->d;
+    for (int64_t b = 0; b < rows; b++) {
+        const float *products = sae_tile_row(screen, worker, part, b);
+        scan_row(screen, worker, part, products, c + b * d, b, first_row + b);
+        if (screen->job->near) scan_near(screen, worker, part, products, c + b * d, b, first_row + b);
+    }
+}
+
+void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *c, int64_t first_row, int64_t rows)
+{
     sae_tile_rows(screen, worker, c, rows);
     for (int64_t first = 0; first < screen->n && !worker->failed;) {
         sae_tile t = sae_tile_at(screen, worker, first);
         sae_tile_multiply(screen, worker, &t, c, rows);
-        for (int64_t b = 0; b < rows; b++) {
-            const float *products = sae_tile_row(screen, worker, &t, b);
-            scan_row(screen, worker, &t, products, c + b * d, b, first_row + b);
-            if (screen->job->near) scan_near(screen, worker, &t, products, c + b * d, b, first_row + b);
+        int64_t step = screen->job->subset ? PART : t.count;
+        for (int64_t at = 0; at < t.count; at += step) {
+            sae_tile part = sae_tile_part(&t, at, step);
+            scan_part(screen, worker, &part, c, first_row, rows);
         }
         first += t.count;
     }

@@ -53,8 +53,12 @@ static void count_digit(const sae_candidates *c, const digit *at, int64_t counts
 static int64_t take_digit(const sae_candidates *lists, int n_lists, digit *at, bool from_top, int64_t *k,
                           int64_t (*counts)[256], int threads)
 {
-#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
-    for (int l = 0; l < n_lists; l++) count_digit(&lists[l], at, counts[l]);
+    if (threads > 1) {
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+        for (int l = 0; l < n_lists; l++) count_digit(&lists[l], at, counts[l]);
+    } else {
+        for (int l = 0; l < n_lists; l++) count_digit(&lists[l], at, counts[l]);
+    }
     for (int l = 1; l < n_lists; l++)
         for (int i = 0; i < 256; i++) counts[0][i] += counts[l][i];
     int bucket = find_bucket(counts[0], from_top, k);

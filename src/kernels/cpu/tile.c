@@ -190,6 +190,24 @@ sae_tile sae_tile_at(const sae_screen *screen, sae_worker *worker, int64_t first
     return t;
 }
 
+sae_tile sae_tile_part(const sae_tile *at, int64_t offset, int64_t count)
+{
+    sae_tile t = *at;
+    t.first += offset;
+    t.offset += offset;
+    t.count = at->count - offset < count ? at->count - offset : count;
+    t.limits.bias += offset;
+    t.limits.norm += offset;
+    t.limits.error += offset;
+    t.limits.n = t.bytes.n = t.count;
+    if (at->bytes.bytes) {
+        t.bytes.bytes += offset;
+        t.bytes.scale += offset;
+        t.bytes.columns += offset;
+    }
+    return t;
+}
+
 /* ---- products ----------------------------------------------------------------------------------------------- */
 
 void sae_tile_multiply(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *c, int64_t rows)
@@ -203,7 +221,7 @@ void sae_tile_multiply(const sae_screen *screen, sae_worker *worker, const sae_t
 
 const float *sae_tile_row(const sae_screen *screen, sae_worker *worker, const sae_tile *at, int64_t b)
 {
-    float *z = worker->z + b * at->width;
+    float *z = worker->z + b * at->width + at->offset;
     if (worker->kind != SAE_SCREEN_INT8) return z;
     sae_from_int8 from = at->bytes;
     from.factor = worker->c_scale[b];

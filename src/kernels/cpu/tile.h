@@ -8,6 +8,7 @@
 typedef struct sae_tile {
     int64_t first, count;
     int64_t width;       /* of its rows of z: count, or more where the product is padded */
+    int64_t offset;      /* in these rows, of the first latent */
     const void *w;       /* encoder rows, or panels of their copy */
     sae_scan limits;     /* all but x, y and low, which belong to a row */
     sae_from_int8 bytes; /* all but factor and c, which belong to a row */
@@ -29,10 +30,13 @@ void sae_tile_rows(const sae_screen *screen, sae_worker *worker, const float *c,
 /* The tile that begins at place `first`. */
 sae_tile sae_tile_at(const sae_screen *screen, sae_worker *worker, int64_t first);
 
+/* The part of a tile that is scanned at a time: `count` latents, or what is left, from the one at `offset`. */
+sae_tile sae_tile_part(const sae_tile *at, int64_t offset, int64_t count);
+
 /* worker->z = the products of the block's rows with the tile's latents. */
 void sae_tile_multiply(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *c, int64_t rows);
 
-/* Row b of the products, as float; once for each row of a tile. */
+/* Row b of the products, as float; once for each row of each part. */
 const float *sae_tile_row(const sae_screen *screen, sae_worker *worker, const sae_tile *at, int64_t b);
 
 /* What an entry of row b must reach in this tile, for the filter t. */

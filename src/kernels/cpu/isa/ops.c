@@ -103,6 +103,23 @@ static inline void add_block(const sae_entry *entries, int64_t count, const floa
     }
 }
 
+static void subtract(int64_t count, const int32_t *latents, const float *f, const float *w, int64_t stride,
+                     int64_t width, float *y)
+{
+    int64_t j = 0;
+    for (; j + BLOCK <= width; j += BLOCK) {
+        vf e[4];
+        for (int v = 0; v < 4; v++) e[v] = vf_load(y + j + v * SAE_WIDTH);
+        for (int64_t i = 0; i < count; i++) {
+            const float *row = w + latents[i] * stride + j;
+            vf a = vf_set(-f[i]);
+            for (int v = 0; v < 4; v++) e[v] += a * vf_load(row + v * SAE_WIDTH);
+        }
+        for (int v = 0; v < 4; v++) vf_store(y + j + v * SAE_WIDTH, e[v]);
+    }
+    for (int64_t i = 0; j < width && i < count; i++) axpy(width - j, -f[i], w + latents[i] * stride + j, y + j);
+}
+
 static inline void copy(int64_t count, const float *x, float *y)
 {
     int64_t j = 0;
@@ -307,6 +324,7 @@ const sae_ops TABLE(SAE_ISA) = {
     .sum_squares = sum_squares,
     .axpy = axpy,
     .axpy2 = axpy2,
+    .subtract = subtract,
     .gather = gather,
     .scan = scan,
     .to_bf16 = to_bf16,
