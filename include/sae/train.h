@@ -38,7 +38,7 @@ typedef struct sae_train_options {
     int64_t dead_tokens;  /* 0: min(10,000,000, 10 % of the run) */
     int theta;            /* sae_theta_rule */
     double lambda_warmup; /* share of the steps over which a given lambda rises */
-    double warm_start;    /* jumprelu with l0: share of the steps trained as batchtopk before */
+    double warm_start;    /* jumprelu with l0: share of the steps trained as topk before */
     double bandwidth;     /* jumprelu: ε over √E‖x‖² of the scaled input; 0: 0.001, with l0 0.02 */
     double theta_init;    /* jumprelu with lambda: first θ in the same unit */
     const char *prefixes; /* matryoshka: list of widths or shares of the width */

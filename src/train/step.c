@@ -46,7 +46,7 @@ sae_selection sae_training_selection(const sae_training *t, int64_t step)
     case SAE_ARCH_TOPK:
         return SAE_SELECT_ROW;
     case SAE_ARCH_JUMPRELU:
-        return step <= t->warm_steps ? SAE_SELECT_BATCH : SAE_SELECT_THRESHOLD;
+        return step <= t->warm_steps ? SAE_SELECT_ROW : SAE_SELECT_THRESHOLD;
     case SAE_ARCH_RELU:
         return SAE_SELECT_THRESHOLD;
     default:
@@ -64,7 +64,7 @@ sae_encode_job sae_train_encode_job(const sae_trainer *w, const sae_training *t,
         .W_enc = t->p.W_enc,
         .b_enc = t->p.b_enc,
         .shadow = &t->shadow,
-        .filter = t->config.arch == SAE_ARCH_TOPK ? SAE_FILTER_ROW : SAE_FILTER_BATCH,
+        .filter = sae_training_selection(t, w->step + 1) == SAE_SELECT_ROW ? SAE_FILTER_ROW : SAE_FILTER_BATCH,
         .k = sae_training_k(t),
     };
 }

@@ -38,7 +38,7 @@ typedef struct sae_training {
     double scale;         /* of the input; 1 for none and token */
     sae_running_theta theta;
     double rms;         /* √E‖x‖² of the scaled input */
-    int64_t warm_steps; /* jumprelu with l0: steps as batchtopk before its own */
+    int64_t warm_steps; /* jumprelu with l0: steps as topk before its own */
     sae_control control;
     double theta_shift; /* what the controller adds to every θ in this step */
     double last_l0;     /* of the step before; n before the first */
@@ -67,8 +67,8 @@ double sae_learning_rate(const sae_train_config *config, int64_t t, int64_t step
 
 /* How the latents of a step are chosen. */
 typedef enum sae_selection {
-    SAE_SELECT_ROW,      /* topk */
-    SAE_SELECT_BATCH,    /* batchtopk, matryoshka, and jumprelu's warm start */
+    SAE_SELECT_ROW,      /* topk, and jumprelu's warm start */
+    SAE_SELECT_BATCH,    /* batchtopk, matryoshka */
     SAE_SELECT_THRESHOLD /* relu, jumprelu */
 } sae_selection;
 sae_selection sae_training_selection(const sae_training *t, int64_t step);

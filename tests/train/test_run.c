@@ -51,6 +51,45 @@ static void alone_or_in_a_grid(void **state)
     same_files(f, "alone", "seeds/batchtopk-64-k4-s5");
 }
 
+/* A jumprelu that was asked for an L0 begins as topk, to the bit, and has that L0 when its own steps begin. */
+static void warm_start(void **state)
+{
+    const fixture *f = *state;
+    enum { STEPS = 20, WARM = 8, BATCH = 300 };
+    sae_trainer *trainers[2];
+    sae_train_options o = small_options();
+    o.warm_start = (double)WARM / STEPS;
+    for (int a = 0; a < 2; a++) {
+        sae_train_config *config;
+        size_t count;
+        sae_error err;
+        use_kind(&o, &kinds[a == 0 ? 0 : 4]);
+        if (sae_train_grid(&o, &config, &count, &err) != SAE_OK) fail_msg("%s", err.message);
+        if (sae_trainer_create(&trainers[a], config, 1, D, BATCH, STEPS, NULL, &err) != SAE_OK)
+            fail_msg("%s", err.message);
+        free(config);
+    }
+    /* kinds draw different weights: one starts with the other's */
+    sae_train_view from = sae_trainer_get_view(trainers[0], 0), to = sae_trainer_get_view(trainers[1], 0);
+    memcpy(to.W_enc, from.W_enc, 64 * D * sizeof(float));
+    memcpy(to.W_dec, from.W_dec, 64 * D * sizeof(float));
+    sae_trainer_refresh(trainers[1]);
+    for (int step = 1; step <= WARM + 1; step++) {
+        sae_step_metrics m[2];
+        for (int a = 0; a < 2; a++) {
+            float x[BATCH * D];
+            memcpy(x, f->rows + (step - 1) * BATCH * D, sizeof x);
+            assert_int_equal(sae_trainer_step(trainers[a], x, false, &m[a], NULL), SAE_OK);
+        }
+        sae_train_view topk = sae_trainer_get_view(trainers[0], 0), jump = sae_trainer_get_view(trainers[1], 0);
+        bool same = memcmp(topk.W_enc, jump.W_enc, 64 * D * sizeof(float)) == 0 &&
+                    memcmp(topk.v_W_dec, jump.v_W_dec, 64 * D * sizeof(float)) == 0;
+        assert_int_equal(same, step <= WARM);
+        if (step > WARM) assert_true(fabs(m[1].l0 - 4) < 0.01);
+    }
+    for (int a = 0; a < 2; a++) sae_trainer_free(trainers[a]);
+}
+
 static void refusals(void **state)
 {
     const fixture *f = *state;
@@ -226,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(alone_or_in_a_grid),
+        cmocka_unit_test(warm_start),
         cmocka_unit_test(refusals),
         cmocka_unit_test(no_allocation_inside_a_step),
         cmocka_unit_test(no_memory),
