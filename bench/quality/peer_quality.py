@@ -5,11 +5,12 @@ usage: peer_quality.py --sae PROGRAM --acts DIR --held-out DIR --text FILE --mod
 
 The rows are shuffled once and read in file order by both. Shared by both: input scaled to E|x|^2 = 1, batch, steps, warm-up,
 decay, clipping at 1, k, k_aux = d/2, alpha 1/32 with the variance normaliser, dead after 10 % of the run, b_dec from the
-geometric median, unit decoder rows. Each has its own start. All are compared at one sparsity: dictionary_learning's BatchTopK
+geometric median, unit decoder rows. On activations each has its own start; on synthetic rows, where SAEs of one tool that
+differ in their start end up to 5 % apart, ours starts from dictionary_learning's weights (--init). All are compared at one sparsity: dictionary_learning's BatchTopK
 gets the threshold at which it has k active latents on the training rows, since its own lags behind in short runs;
 its JumpReLU has a target for L0 and misses it, and `sae train --l0` is then asked for the L0 that came out.
 Checked: mean FVU over seeds at most 1 % above dictionary_learning's. Then the order of the kinds, ReLU too, at one L0. All of it
-again on synthetic rows (synthetic.py), without cross-entropy.
+again on synthetic rows (synthetic.py), for twice as many steps, without cross-entropy.
 """
 
 import argparse
@@ -32,7 +33,8 @@ sys.modules["torchvision"] = None
 
 LIMIT = 0.01
 SCALE_ROWS = 100_000
-SYNTHETIC_ROWS, SYNTHETIC_HELD_OUT, SYNTHETIC_WIDTHS, SYNTHETIC_K = 400_000, 40_000, (512, 2048), synthetic.ON
+SYNTHETIC_ROWS, SYNTHETIC_HELD_OUT, SYNTHETIC_WIDTHS, SYNTHETIC_K = 400_000, 40_000, (512,), synthetic.ON
+SYNTHETIC_STEPS = 2  # times --steps
 ARCHS = ("topk", "batchtopk", "jumprelu")
 
 
@@ -68,6 +70,8 @@ class Data:
     widths: tuple
     text: bool  # cross-entropy too
     out: pathlib.Path
+    steps: int
+    shared_start: bool
 
     @property
     def scale(self):
@@ -84,7 +88,7 @@ def model_rows(args):
         np.save(path, rows[np.random.default_rng(0).permutation(len(rows))])
     rows = np.load(path, mmap_mode="r")
     return Data("activations", path, rows, args.held_out, args.k, tuple(rows.shape[1] * factor for factor in (1, 4, 16)), True,
-                pathlib.Path(args.out))
+                pathlib.Path(args.out), args.steps, False)
 
 
 def synthetic_rows(args):
@@ -98,44 +102,68 @@ def synthetic_rows(args):
         np.save(path, rows[:SYNTHETIC_ROWS])
         np.save(held_out, rows[SYNTHETIC_ROWS:])
         whole.unlink()
-    return Data("synthetic", path, np.load(path, mmap_mode="r"), str(held_out), SYNTHETIC_K, SYNTHETIC_WIDTHS, False, out)
+    return Data("synthetic", path, np.load(path, mmap_mode="r"), str(held_out), SYNTHETIC_K, SYNTHETIC_WIDTHS, False, out,
+                args.steps * SYNTHETIC_STEPS, True)
 
 
 def batches(args, data):
     """The run's batches, pass after pass in file order."""
     position, scale = 0, data.scale
-    for _ in range(args.steps):
+    for _ in range(data.steps):
         index = np.arange(position, position + args.batch) % len(data.rows)
         position += args.batch
         yield torch.from_numpy(data.rows[index]) * scale
 
 
-def peer_trainer(args, arch, d, k, width, seed):
+def peer_trainer(args, arch, data, width, seed):
     from dictionary_learning.trainers import BatchTopKTrainer, JumpReluTrainer, TopKTrainer
 
-    common = {"steps": args.steps, "activation_dim": d, "dict_size": width, "layer": 0, "lm_name": pathlib.Path(args.model).name,
-              "device": "cpu", "seed": seed, "lr": args.lr, "warmup_steps": args.steps // 10,
-              "decay_start": args.steps * 4 // 5}
+    steps, k = data.steps, data.k
+    common = {"steps": steps, "activation_dim": data.rows.shape[1], "dict_size": width, "layer": 0,
+              "lm_name": pathlib.Path(args.model).name, "device": "cpu", "seed": seed, "lr": args.lr, "warmup_steps": steps // 10,
+              "decay_start": steps * 4 // 5}
     if arch == "jumprelu":
         torch.manual_seed(seed)
-        return JumpReluTrainer(**common, target_l0=k, sparsity_warmup_steps=args.steps // 10)
+        return JumpReluTrainer(**common, target_l0=k, sparsity_warmup_steps=steps // 10)
     kind = TopKTrainer if arch == "topk" else BatchTopKTrainer
-    return kind(**common, k=k, threshold_start_step=args.steps // 10)
+    return kind(**common, k=k, threshold_start_step=steps // 10)
+
+
+def save_peer(trainer, arch, data, out, threshold):
+    """The SAE as it is, in dictionary_learning's own form, for raw activations. threshold: of batchtopk, -1 says none."""
+    out.mkdir(parents=True, exist_ok=True)
+    trainer.ae.scale_biases(1 / data.scale)
+    state = {name: value.clone() for name, value in trainer.ae.state_dict().items()}
+    if arch == "batchtopk":
+        state["threshold"].fill_(threshold)
+    torch.save(state, out / "ae.pt")
+    trainer.ae.scale_biases(data.scale)
+    (out / "config.json").write_text(json.dumps({"trainer": {**trainer.config, "steps": data.steps}, "buffer": {}}))
+
+
+def save_start(args, trainer, arch, data, out):
+    """Where the first step starts: for TopK and BatchTopK that step itself puts b_dec at the geometric median of its batch."""
+    from dictionary_learning.trainers.top_k import geometric_median
+
+    if arch != "jumprelu":
+        trainer.ae.b_dec.data = geometric_median(next(batches(args, data)))
+    save_peer(trainer, arch, data, out, threshold=0)
+
+
+def start_of(data, arch, width, seed):
+    return data.out / f"start-{arch}-{width}-s{seed}"
 
 
 def train_peer(args, arch, data, width, seed):
     """The folder of an SAE trained by dictionary_learning, in its own form, for raw activations."""
     out = data.out / f"dl-{arch}-{width}-s{seed}"
-    out.mkdir(parents=True, exist_ok=True)
-    trainer = peer_trainer(args, arch, data.rows.shape[1], data.k, width, seed)
-    trainer.dead_feature_threshold = args.steps * args.batch // 10
+    trainer = peer_trainer(args, arch, data, width, seed)
+    trainer.dead_feature_threshold = data.steps * args.batch // 10
+    if data.shared_start:
+        save_start(args, trainer, arch, data, start_of(data, arch, width, seed))
     for step, x in enumerate(batches(args, data)):
         trainer.update(step, x)
-    trainer.ae.scale_biases(1 / data.scale)
-    if arch == "batchtopk":
-        trainer.ae.threshold.fill_(-1)  # its way to say: none
-    torch.save(trainer.ae.state_dict(), out / "ae.pt")
-    (out / "config.json").write_text(json.dumps({"trainer": {**trainer.config, "steps": args.steps}, "buffer": {}}))
+    save_peer(trainer, arch, data, out, threshold=-1)
     if arch != "batchtopk":
         return out
     with_threshold = f"{out}-theta"
@@ -144,15 +172,15 @@ def train_peer(args, arch, data, width, seed):
     return with_threshold
 
 
-def train_ours(args, arch, data, width, seeds, l0):
-    """Folders of one run of the program, by seed."""
+def train_ours(args, arch, data, width, seeds, l0, start=None):
+    """Folders of one run of the program, by seed; from the weights of the SAE `start`."""
     d = data.rows.shape[1]
-    out = data.out / f"sae-{arch}-{width}-{l0:.4g}"
+    out = data.out / f"sae-{arch}-{width}-{l0:.4g}{'' if start is None else f'-{start.name}'}"
     command = [args.sae, "train", "--json", "--quiet", "--force", "--acts", str(data.path), "--out", str(out)]
     settings = {"arch": arch, "width": width, "l0": f"{l0:.6g}", "lr": args.lr, "seed": ",".join(map(str, seeds)),
-                "tokens": args.steps * args.batch, "batch": args.batch, "warmup": 0.1, "decay": 0.2, "clip": 1,
-                "input-scale": "rms", "k-aux": d // 2, "aux-norm": "variance", "dead-tokens": args.steps * args.batch // 10,
-                "b-dec-init": "median", "shuffle": "off", "held-out": 0}
+                "tokens": data.steps * args.batch, "batch": args.batch, "warmup": 0.1, "decay": 0.2, "clip": 1,
+                "input-scale": "rms", "k-aux": d // 2, "aux-norm": "variance", "dead-tokens": data.steps * args.batch // 10,
+                "shuffle": "off", "held-out": 0, **({"b-dec-init": "median"} if start is None else {"init": start})}
     for name, value in settings.items():
         command += [f"--{name}", str(value)]
     result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
@@ -184,8 +212,10 @@ def compare(args, arch, data, width):
     seeds = range(args.seeds)
     peers = judge(args, data, [train_peer(args, arch, data, width, seed) for seed in seeds])
     middle = time.time()
-    if arch == "jumprelu":
-        folders = [train_ours(args, arch, data, width, [seed], peer["l0"])[0] for seed, peer in zip(seeds, peers)]
+    if arch == "jumprelu" or data.shared_start:
+        folders = [train_ours(args, arch, data, width, [seed], peer["l0"] if arch == "jumprelu" else data.k,
+                              start_of(data, arch, width, seed) if data.shared_start else None)[0]
+                   for seed, peer in zip(seeds, peers)]
     else:
         folders = train_ours(args, arch, data, width, seeds, data.k)
     records = [summary("dictionary_learning", arch, data, width, peers),
