@@ -1,7 +1,9 @@
 """What the peer benchmarks that run the sae command share."""
 
+import json
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -15,6 +17,15 @@ def timed(command):
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return done.stdout, {"seconds": seconds,
                          "processor": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+
+
+def in_a_worker(tool, script, folder):
+    """What `script` prints as JSON when it runs itself, with the same options, as the worker for one run of a peer in `folder`."""
+    command = [sys.executable, script, *sys.argv[1:], "--worker", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{tool} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
 def bf16_is_there(build, model, text):

@@ -17,12 +17,11 @@ import re
 import shutil
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
-from commands import SEPARATOR, bf16_is_there, timed
+from commands import SEPARATOR, bf16_is_there, in_a_worker, timed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OURS = {"text": "sae dash, from text", "bf16": "sae dash, from text, bf16", "acts": "sae dash, from activations",
@@ -148,11 +147,7 @@ def worker(problem):
 
 
 def sae_dashboard(folder):
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker", str(folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"SAEDashboard failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    return in_a_worker("SAEDashboard", __file__, folder)
 
 
 # ---- sae.c ---------------------------------------------------------------------------------------------------

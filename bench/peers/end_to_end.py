@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from commands import SEPARATOR, bf16_is_there, timed
+from commands import SEPARATOR, bf16_is_there, in_a_worker, timed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -99,11 +99,7 @@ def worker(problem):
 
 
 def sae_lens(problem, out):
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker", str(out)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"SAELens failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    return in_a_worker("SAELens", __file__, out)
 
 
 # ---- sae.c ---------------------------------------------------------------------------------------------------
