@@ -14,6 +14,8 @@ extern "C" {
 
 typedef struct sae_tokenizer sae_tokenizer;
 
+#define SAE_MAX_VOCAB (1 << 22) /* token ids lie below this: the tables of a hostile file stay small */
+
 /* From a directory with tokenizer.json or vocab.json + merges.txt, or from a tokenizer.json itself. Ids are those of
  * Hugging Face's tokenizers (without what its post-processor adds). SAE_E_UNSUPPORTED for anything but byte-level BPE
  * with GPT-2's pattern; SAE_E_FORMAT for tables that contradict themselves: an id given twice, a merge of tokens

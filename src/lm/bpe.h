@@ -10,8 +10,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#define SAE_BPE_MAX_IDS (1 << 22) /* ids lie below this: the tables of a hostile file stay small */
-#define SAE_BPE_EOS     "<|endoftext|>"
+#define SAE_BPE_EOS "<|endoftext|>"
 
 typedef struct sae_token {
     size_t start; /* of its bytes in sae_tokenizer.text */

@@ -103,7 +103,7 @@ static sae_status read_added(sae_tokenizer *t, const json_t *vocab, const json_t
     if (!json_is_object(item)) return sae_fail(err, SAE_E_FORMAT, "%s in %s is not an object", label, t->path);
     SAE_TRY(sae_field_text(item, "content", t->path, &content, err));
     if (!content) return sae_fail(err, SAE_E_FORMAT, "%s in %s has no \"content\"", label, t->path);
-    SAE_TRY(sae_field_int(item, "id", 0, SAE_BPE_MAX_IDS - 1, NULL, t->path, &id, err));
+    SAE_TRY(sae_field_int(item, "id", 0, SAE_MAX_VOCAB - 1, NULL, t->path, &id, err));
     SAE_TRY(sae_field_bool(item, "special", false, t->path, &special, err));
     SAE_TRY(sae_field_bool(item, "normalized", !special, t->path, &normalized, err));
     SAE_TRY(sae_field_bool(item, "single_word", false, t->path, &single_word, err));

@@ -37,9 +37,9 @@ sae_status sae_bpe_add_token(sae_tokenizer *t, int64_t id, const char *bytes, si
 {
     char shown[64];
     sae_printable(bytes, length, shown, sizeof shown);
-    if (id < 0 || id >= SAE_BPE_MAX_IDS)
+    if (id < 0 || id >= SAE_MAX_VOCAB)
         return sae_fail(err, SAE_E_FORMAT, "%s gives token \"%s\" the id %lld; ids must be from 0 to %d", t->path,
-                        shown, (long long)id, SAE_BPE_MAX_IDS - 1);
+                        shown, (long long)id, SAE_MAX_VOCAB - 1);
     if (length > UINT32_MAX) return sae_fail(err, SAE_E_FORMAT, "%s has a token of %zu bytes", t->path, length);
     sae_status status = grow_tokens(t, id, err);
     if (status != SAE_OK) return status;

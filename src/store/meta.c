@@ -4,6 +4,7 @@
 #include "store/read.h"
 
 #include <math.h>
+#include <sae/lm.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,7 +109,8 @@ static sae_status read_sae(sae_store *store, sqlite3_stmt *r, int64_t index, sae
     sae_status status = sae_column_array(store, r, 29, sizeof(int64_t), SAE_STORE_DENSITY_BINS, a, &counts, err);
     if (status != SAE_OK) return status;
     memcpy(s->density_counts, counts.data, sizeof s->density_counts);
-    if (sqlite3_column_int64(r, 0) != index || s->n < 1 || s->n > INT32_MAX || !plain_name(s->name))
+    if (sqlite3_column_int64(r, 0) != index || s->n < 1 || s->n > INT32_MAX || (uint64_t)s->n > store->size ||
+        !plain_name(s->name)) /* a latent's row takes more than a byte */
         return sae_store_damaged(store, "an SAE has an impossible number, width or name", err);
     return SAE_OK;
 }
@@ -146,7 +148,7 @@ sae_status sae_store_read_meta(sae_store *store, sae_error *err)
         }
     m->version = SAE_STORE_VERSION;
     if (m->d < 1 || m->rows < 1 || m->rows > INT32_MAX || m->tokens < 1 || m->tokens > m->rows || m->vocab < 0 ||
-        m->vocab > INT32_MAX || m->ctx < 1)
+        m->vocab > SAE_MAX_VOCAB || m->ctx < 1)
         SAE_TRY(sae_store_damaged(store, "its sizes are impossible", err));
     SAE_TRY(count_rows(store, "SELECT count(*) FROM sae", &m->n_saes, err));
     SAE_TRY(count_rows(store, "SELECT count(*) FROM result", &m->n_results, err));

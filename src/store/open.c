@@ -16,12 +16,13 @@ static uint32_t big_endian(const unsigned char *p)
 
 /* From the file's first bytes, before SQLite is asked: what it is, which version, and whether it is as long as it
  * says. */
-static sae_status check_header(const char *path, sae_error *err)
+static sae_status check_header(const char *path, uint64_t *size, sae_error *err)
 {
     sae_map map;
     sae_status status = sae_map_open(&map, path, err);
     if (status != SAE_OK) return status;
     const unsigned char *h = map.data;
+    *size = map.size;
     if (map.size < HEADER || memcmp(h, "SQLite format 3", 16) != 0) {
         status = sae_fail(err, SAE_E_FORMAT, "%s is no SQLite database; sae dash makes them", path);
     } else if (big_endian(h + 68) != SAE_STORE_APPLICATION) {
@@ -119,10 +120,12 @@ done:
 
 sae_status sae_store_open(sae_store **out, const char *path, sae_error *err)
 {
-    sae_status status = check_header(path, err);
+    uint64_t size;
+    sae_status status = check_header(path, &size, err);
     if (status != SAE_OK) return status;
     sae_store *store = sae_calloc(1, sizeof *store);
     if (!store) return sae_fail_memory(err, "a database", sizeof *store);
+    store->size = size;
     SAE_TRY(open_db(store, path, err));
     SAE_TRY(sae_store_read_meta(store, err));
     SAE_TRY(sae_store_read_vocabulary(store, err));

@@ -19,6 +19,7 @@ typedef struct sae_vocabulary {
 
 struct sae_store {
     sae_db db;
+    uint64_t size;   /* of the file, in bytes */
     sae_arena arena; /* of meta and saes */
     sae_store_meta meta;
     sae_store_sae *saes; /* [meta.n_saes] */

@@ -25,5 +25,5 @@ for name in "${targets[@]}"; do
         cp "$file" "$build/$name/corpus/$(basename "$(dirname "$file")")-$(basename "$file")"
     done
     (cd "$build/$name" && "$build/fuzz_$name" -max_total_time="$seconds" -max_len=20000 -timeout=10 \
-        -rss_limit_mb=2048 -print_final_stats=1 corpus)
+        -rss_limit_mb=2048 -malloc_limit_mb=512 -print_final_stats=1 corpus)
 done
