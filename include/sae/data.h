@@ -129,6 +129,9 @@ SAE_API const sae_source_info *sae_source_get_info(const sae_source *source);
 /* out [n, d] = rows position … position + n − 1 of the training stream (position counts from 0 over all
  * epochs; any position may be asked for, going forward is fast). SAE_E_VALUE for NaN or Inf. */
 SAE_API sae_status sae_source_train(sae_source *source, int64_t position, int64_t n, float *out, sae_error *err);
+/* The rows of the training stream that are read together with row `position`, at no further cost: *first … *first +
+ * *count − 1. When the model runs, those of a group; otherwise the whole stream (*count is INT64_MAX). */
+SAE_API void sae_source_group(sae_source *source, int64_t position, int64_t *first, int64_t *count);
 /* out [n, d] = held-out rows first … first + n − 1, in file order. */
 SAE_API sae_status sae_source_held_out(sae_source *source, int64_t first, int64_t n, float *out, sae_error *err);
 /* out [n, d] = usable rows (held out or not) first … first + n − 1, in file order; `row_ids` [n] (NULL ok)

@@ -16,9 +16,10 @@ extern "C" {
 #endif
 
 #define SAE_STORE_VERSION      1
-#define SAE_STORE_DENSITY_BINS 40 /* log10(share of tokens) from −8 to 0, as sae_eval */
-#define SAE_STORE_REACH        63 /* tokens on each side of an example's peak whose activations are known */
-#define SAE_STORE_SPARK        16 /* bars of a latent's small histogram in a table */
+#define SAE_STORE_DENSITY_BINS 40        /* log10(share of tokens) from −8 to 0, as sae_eval */
+#define SAE_STORE_REACH        63        /* tokens on each side of an example's peak whose activations are known */
+#define SAE_STORE_MAX_VOCAB    (1 << 22) /* token ids lie below this, as a tokenizer's do */
+#define SAE_STORE_SPARK        16        /* bars of a latent's small histogram in a table */
 
 typedef struct sae_store sae_store;
 

@@ -119,6 +119,8 @@ static sae_status write_documents(const sae_dash_text *t, sae_store_writer *writ
     return status;
 }
 
+_Static_assert(SAE_MAX_VOCAB <= SAE_STORE_MAX_VOCAB, "every tokenizer's vocabulary can be stored");
+
 static sae_status write_vocabulary(const sae_tokenizer *tokenizer, sae_store_writer *writer, sae_error *err)
 {
     sae_status status = SAE_OK;

@@ -315,6 +315,21 @@ done:
     return status;
 }
 
+void sae_source_group(sae_source *source, int64_t position, int64_t *first, int64_t *count)
+{
+    sae_order *order = &source->order;
+    const sae_chunk_list *train = &order->train;
+    *first = 0;
+    *count = INT64_MAX;
+    if (!source->backend->load) return;
+    int64_t epoch = position / source->info.train, index = position % source->info.train;
+    sae_order_set_epoch(order, epoch);
+    int64_t group = sae_order_group_of(order, sae_chunk_list_find(train, index));
+    int64_t begin = train->starts[sae_order_group_begin(order, group)];
+    *first = epoch * source->info.train + begin;
+    *count = train->starts[sae_order_group_begin(order, group + 1)] - begin;
+}
+
 static sae_status read_list(sae_source *source, const sae_chunk_list *list, int64_t first, int64_t n, float *out,
                             int64_t *row_ids, sae_error *err)
 {

@@ -4,7 +4,6 @@
 #include "store/read.h"
 
 #include <math.h>
-#include <sae/lm.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -148,7 +147,7 @@ sae_status sae_store_read_meta(sae_store *store, sae_error *err)
         }
     m->version = SAE_STORE_VERSION;
     if (m->d < 1 || m->rows < 1 || m->rows > INT32_MAX || m->tokens < 1 || m->tokens > m->rows || m->vocab < 0 ||
-        m->vocab > SAE_MAX_VOCAB || m->ctx < 1)
+        m->vocab > SAE_STORE_MAX_VOCAB || m->ctx < 1)
         SAE_TRY(sae_store_damaged(store, "its sizes are impossible", err));
     SAE_TRY(count_rows(store, "SELECT count(*) FROM sae", &m->n_saes, err));
     SAE_TRY(count_rows(store, "SELECT count(*) FROM result", &m->n_results, err));

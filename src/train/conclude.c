@@ -78,16 +78,27 @@ sae_status sae_trainer_model(const sae_trainer *trainer, size_t i, double theta,
 
 /* ---- calibrated θ ---------------------------------------------------------------------------------------- */
 
+/* Rows that come next in the stream, since they were not the last to be fitted; but none that would have to be made by
+ * running the model again: then the first of the group in which training ended. Returns where they begin. */
+static int64_t calibration_rows(const sae_run *run, int64_t *batches)
+{
+    int64_t next = run->steps * run->batch, first, count;
+    sae_source_group(run->source, next - 1, &first, &count);
+    *batches = CALIBRATION_BATCHES;
+    if (next + *batches * run->batch <= first + count) return next;
+    if (count / run->batch < *batches) *batches = count > run->batch ? count / run->batch : 1;
+    return first;
+}
+
 /* Eq. 8 with the final weights: the mean over batches of training size of the smallest activation kept. */
 static sae_status calibrate(sae_run *run, size_t i, double *theta, sae_error *err)
 {
     sae_trainer *w = run->trainer;
     sae_training *t = &w->saes[i];
     double sum = 0;
-    int64_t counted = 0;
-    for (int64_t batch = 0; batch < CALIBRATION_BATCHES; batch++) {
-        /* rows that come next in the stream: they were not the last to be fitted */
-        sae_status status = sae_run_rows(run, (run->steps + batch) * run->batch, run->batch, err);
+    int64_t counted = 0, batches, first = calibration_rows(run, &batches);
+    for (int64_t batch = 0; batch < batches; batch++) {
+        sae_status status = sae_run_rows(run, first + batch * run->batch, run->batch, err);
         if (status != SAE_OK) return status;
         float smallest;
         status = sae_trainer_smallest_kept(w, t, run->x, &smallest, err);
@@ -96,7 +107,7 @@ static sae_status calibrate(sae_run *run, size_t i, double *theta, sae_error *er
             sum += smallest;
             counted++;
         }
-        sae_report_progress(run->env, "calibrating", "batches", (double)(batch + 1), CALIBRATION_BATCHES,
+        sae_report_progress(run->env, "calibrating", "batches", (double)(batch + 1), (double)batches,
                             run->configs[i].name);
         if (sae_should_stop(run->env))
             return sae_fail(err, SAE_E_INTERRUPTED,

@@ -166,6 +166,32 @@ static void made_once(void **state)
     sae_lm_close(m.lm);
 }
 
+/* With the model forbidden to run: the rows of a group can all be read, the one before and the one behind cannot. */
+static void groups(void **state)
+{
+    (void)state;
+    model m;
+    sae_error err;
+    sae_source *source;
+    float out[D];
+    volatile sig_atomic_t stop = 0;
+    sae_env env = {.threads = 1, .stop = &stop};
+    open_model(&m);
+    sae_source_config config = sae_source_config_default();
+    config.buffer_bytes = 20 * CTX * D * 4;
+    assert_ok(sae_source_open_lm(&source, m.lm, &m.contexts, hook, false, false, &config, &env, &err));
+    int64_t train = sae_source_get_info(source)->train, position = train + train / 2, first, count;
+    sae_source_group(source, position, &first, &count);
+    assert_true(first > train && first <= position && position < first + count && first + count < 2 * train);
+    assert_ok(sae_source_train(source, position, 1, out, &err));
+    stop = 1;
+    for (int64_t i = 0; i < count; i++) assert_ok(sae_source_train(source, first + i, 1, out, &err));
+    assert_int_equal(sae_source_train(source, first - 1, 1, out, &err), SAE_E_INTERRUPTED);
+    assert_int_equal(sae_source_train(source, first + count, 1, out, &err), SAE_E_INTERRUPTED);
+    sae_source_close(source);
+    sae_lm_close(m.lm);
+}
+
 static void stopping(void **state)
 {
     (void)state;
@@ -234,9 +260,10 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_of_the_model), cmocka_unit_test(taken_up_anywhere), cmocka_unit_test(made_once),
-        cmocka_unit_test(rows_of_the_model), cmocka_unit_test(taken_up_anywhere), cmocka_unit_test(stopping),
-        cmocka_unit_test(wrong_input),       cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(rows_of_the_model), cmocka_unit_test(taken_up_anywhere),
+        cmocka_unit_test(made_once),         cmocka_unit_test(groups),
+        cmocka_unit_test(stopping),          cmocka_unit_test(wrong_input),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "train/runs.h"
 
 #include "base/alloc.h"
+#include "lm/gpt2.h"
 #include "train/training.h"
 
 #include <math.h>
@@ -236,6 +237,54 @@ static void no_memory(void **state)
     no_memory_for(*state, &kinds[5]); /* dense products */
 }
 
+typedef struct passes {
+    double tokens, last; /* that the model ran on, in all and as last told */
+} passes;
+
+static void count_model(void *ud, const sae_progress *progress)
+{
+    passes *p = ud;
+    if (strcmp(progress->what, "running the model") != 0) return;
+    p->tokens += progress->done - (progress->done > p->last ? p->last : 0);
+    p->last = progress->done < progress->total ? progress->done : 0;
+}
+
+/* One pass over the text runs the model on each context once, though the threshold is calibrated after the last. */
+static void streamed_once(void **state)
+{
+    enum { CONTEXTS = 100, CTX = 24, VOCAB = 50, HELD_OUT = 10 };
+    const fixture *f = *state;
+    int32_t tokens[CONTEXTS * CTX], docs[CONTEXTS * CTX] = {0};
+    const sae_hook hook = {.layer = 1, .site = SAE_HOOK_RESID_PRE};
+    sae_lm *lm;
+    sae_error err;
+    sae_source *source;
+    sae_train_result *result;
+    sae_source_config config = sae_source_config_default();
+    sae_train_options o = small_options();
+    passes p = {0};
+    sae_env env = {.threads = 2, .progress = count_model, .ud = &p};
+    for (int i = 0; i < CONTEXTS * CTX; i++) tokens[i] = i * 31 % 97 % VOCAB;
+    sae_contexts contexts = {.count = CONTEXTS, .ctx = CTX, .tokens = tokens, .docs = docs, .documents = 1};
+    if (sae_gpt2_random(&lm, 2, D, 4, 32, VOCAB, &err) != SAE_OK) fail_msg("%s", err.message);
+    o.arch = "batchtopk";
+    o.tokens = 0;
+    o.batch = 100;
+    o.checkpoint_every = 0;
+    o.input_scale = SAE_SCALE_TOKEN; /* reads nothing ahead, and so does b_dec 0 */
+    o.b_dec_init = SAE_B_DEC_ZERO;
+    sae_train_source_config(&o, &config);
+    config.buffer_bytes = (int64_t)30 * CTX * D * (int64_t)sizeof(float);
+    if (sae_source_open_lm(&source, lm, &contexts, hook, false, false, &config, &env, &err) != SAE_OK)
+        fail_msg("%s", err.message);
+    assert_true(sae_source_get_info(source)->train == (CONTEXTS - HELD_OUT) * (CTX - 1));
+    if (sae_train(&o, source, in_dir(f, "streamed"), &result, &env, &err) != SAE_OK) fail_msg("%s", err.message);
+    assert_int_equal((int)p.tokens, (CONTEXTS - HELD_OUT) * CTX);
+    sae_train_result_free(result);
+    sae_source_close(source);
+    sae_lm_close(lm);
+}
+
 static void schedule(void **state)
 {
     (void)state;
@@ -269,6 +318,7 @@ int main(void)
         cmocka_unit_test(refusals),
         cmocka_unit_test(no_allocation_inside_a_step),
         cmocka_unit_test(no_memory),
+        cmocka_unit_test(streamed_once),
         cmocka_unit_test(schedule),
         cmocka_unit_test(running_theta),
     };
