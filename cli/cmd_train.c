@@ -287,6 +287,22 @@ done:
     return status;
 }
 
+/* Where the L0 that was asked for was missed by more than rows that were not seen explain. */
+static void warn_missed(cli_app *app, const made *m)
+{
+    enum { PERCENT = 10 };
+    for (size_t i = 0; i < m->result->n_saes; i++) {
+        const sae_train_sae *sae = &m->result->saes[i];
+        double asked = sae->config.l0, l0 = m->held_out[i].l0;
+        if (asked == 0 || m->held_out[i].tokens == 0 || fabs(l0 - asked) <= PERCENT / 100.0 * asked) continue;
+        cli_warn(
+            app,
+            "%s has an L0 of %.4g where %g was asked for: %lld steps were too few to get there. More --tokens, or a "
+            "smaller --batch, give it more",
+            sae->path, l0, asked, (long long)m->result->steps);
+    }
+}
+
 static void made_clear(made *m)
 {
     for (size_t i = 0; m->held_out && i < m->result->n_saes; i++) sae_eval_clear(&m->held_out[i]);
@@ -319,6 +335,7 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
         print_json(s, &m, app->out);
     else
         print_tables(s, &m, app->out);
+    warn_missed(app, &m);
 done:
     made_clear(&m);
     free(configs);

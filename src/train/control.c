@@ -24,7 +24,7 @@ double sae_control_thresholds(sae_control *c, const sae_control_batch *batch, do
 }
 
 #define PENALTY_SMOOTHING 0.9
-#define INTEGRAL          0.01
+#define INTEGRAL          0.02
 #define PROPORTIONAL      0.5
 
 void sae_control_penalty(sae_control *c, double l0, double target, double relative_lr)

@@ -121,16 +121,30 @@ done:
     return status;
 }
 
-/* ReLU's penalty in the slopes. Its first λ with l0 is the one at which the biases, as they are, would stay on average:
- * Σ (2 e·w − λ) = 0 over the active entries. */
+/* ReLU's first λ with l0: the one at which the biases, as they are, would stay on average, Σ (2 e·w − λ) = 0 over the
+ * active entries. Where dictionaries are wide, large rows have so many entries that their sum overshoots and their
+ * slopes are negative: then half the mean over rows, in which each row counts once. */
+static double first_penalty(const sae_codes *codes, const float *slope, double rms)
+{
+    double sum = 0, means = 0;
+    int64_t rows = 0, entries = codes->row_offsets[codes->rows];
+    for (int64_t b = 0; b < codes->rows; b++) {
+        double of_row = 0;
+        int64_t begin = codes->row_offsets[b], end = codes->row_offsets[b + 1];
+        for (int64_t j = begin; j < end; j++) of_row += (double)slope[j];
+        sum += of_row;
+        if (end > begin) means += of_row / (double)(end - begin);
+        rows += end > begin;
+    }
+    if (entries == 0) return 1e-6 * rms;
+    return fmax(fmax(2 * sum / (double)entries, means / (double)rows), 1e-6 * rms);
+}
+
+/* ReLU's penalty in the slopes. */
 static void penalise_slopes(sae_trainer *w, sae_training *t, int64_t step)
 {
     int64_t entries = w->codes->row_offsets[w->batch];
-    if (t->control.lambda < 0) {
-        double sum = 0;
-        for (int64_t j = 0; j < entries; j++) sum += (double)w->slope[j];
-        t->control.lambda = fmax(entries > 0 ? 2 * sum / (double)entries : 0, 1e-6 * t->rms);
-    }
+    if (t->control.lambda < 0) t->control.lambda = first_penalty(w->codes, w->slope, t->rms);
     float shift = (float)(sae_thresholds_lambda(t, step, w->steps) / 2);
     for (int64_t j = 0; j < entries; j++) w->slope[j] -= shift;
 }

@@ -28,6 +28,11 @@ works "$sae" inspect one --json
 equals "arch" "$(value arch)" batchtopk
 equals "trained on" "$(value hook_name)" blocks.4.hook_resid_pre
 
+# an L0 that was missed is told, one that was met is not
+works "${train[@]}" --arch relu,batchtopk --width 256 --l0 4 --tokens 2048 --out missed --quiet
+matches err.txt '^sae: warning: missed/relu-256-l04 has an L0 of [0-9.]+ where 4 was asked for: 8 steps were too few'
+equals "warnings" "$(wc -l <err.txt)" 1
+
 works "${train[@]}" --arch topk,batchtopk --width 32,64 --k 4 --seed 1,2 --out grid --quiet
 equals "messages with --quiet" "$(cat err.txt)" ""
 equals "SAEs of the grid" "$(ls -d grid/*/ | wc -l)" 8
