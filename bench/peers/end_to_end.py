@@ -106,8 +106,8 @@ def sae_lens(problem, out):
 
 def sae_c(precision):
     def run(problem, out):
-        # Contexts for the training steps: of each, the first position and 1 % of the rows are left out of training.
-        contexts = -(-steps(problem) * problem.batch // (problem.ctx - 1)) * 102 // 100 + 1
+        # Contexts for the training steps: of each, the first position and 2 % of the rows are left out of training.
+        contexts = -(-steps(problem) * problem.batch // (problem.ctx - 1)) * 103 // 100 + 1
         command = [f"{problem.build}/sae", "train", "--model", problem.model, "--text", problem.text, "--split", SEPARATOR,
                    "--hook", f"blocks.{problem.layer}.hook_resid_post", "--ctx", problem.ctx, "--max-tokens",
                    contexts * problem.ctx, "--tokens", steps(problem) * problem.batch, "--arch", "batchtopk", "--width",
