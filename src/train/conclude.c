@@ -7,7 +7,6 @@
 #include "model/model.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CALIBRATION_BATCHES = 100 };
@@ -121,15 +120,9 @@ static sae_status calibrate(sae_run *run, size_t i, double *theta, sae_error *er
 /* ---- θ for an L0, and L0 for a θ ------------------------------------------------------------------------- */
 
 typedef struct activations {
-    float *values; /* descending once sorted */
+    float *values; /* all positive */
     int64_t count, capacity, rows;
 } activations;
-
-static int descending(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return x > y ? -1 : x < y;
-}
 
 static sae_status add_values(activations *all, const sae_codes *codes, sae_error *err)
 {
@@ -146,7 +139,7 @@ static sae_status add_values(activations *all, const sae_codes *codes, sae_error
     return SAE_OK;
 }
 
-/* Every activation above `low` on held-out rows, sorted. */
+/* Every activation above `low` on held-out rows. */
 static sae_status gather_held_out(sae_run *run, const sae_training *t, double low, const sae_acts_meta *meta,
                                   activations *all, sae_error *err)
 {
@@ -169,7 +162,6 @@ static sae_status gather_held_out(sae_run *run, const sae_training *t, double lo
         SAE_TRY(sae_coder_encode(coder, run->x, count, first, codes, err));
         SAE_TRY(add_values(all, codes, err));
     }
-    if (all->count > 0) qsort(all->values, (size_t)all->count, sizeof *all->values, descending);
 done:
     sae_coder_free(coder);
     sae_model_free(model);
@@ -182,15 +174,34 @@ done:
 static double l0_at(const activations *all, double theta)
 {
     if (isnan(theta)) return NAN;
-    int64_t low = 0, high = all->count;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (all->values[middle] > (float)theta)
-            low = middle + 1;
+    int64_t above = 0;
+    for (int64_t i = 0; i < all->count; i++) above += all->values[i] > (float)theta;
+    return (double)above / (double)all->rows;
+}
+
+static float from_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The value with exactly `before` others before it in descending order; bits of positive floats sort like the numbers,
+ * so 31 halvings find it where sorting millions takes seconds. */
+static float in_order(const activations *all, int64_t before)
+{
+    uint32_t low = 0, high = 0x7f800000; /* more than `before` are at least `low`, not so `high` */
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        float least = from_bits(middle);
+        int64_t count = 0;
+        for (int64_t i = 0; i < all->count; i++) count += all->values[i] >= least;
+        if (count > before)
+            low = middle;
         else
             high = middle;
     }
-    return (double)low / (double)all->rows;
+    return from_bits(low);
 }
 
 static sae_status held_out_thetas(sae_run *run, const sae_training *t, const sae_acts_meta *meta, sae_thetas *thetas,
@@ -206,7 +217,7 @@ static sae_status held_out_thetas(sae_run *run, const sae_training *t, const sae
     if (all.count <= wanted && low > 0) SAE_TRY(gather_held_out(run, t, 0, meta, &all, err));
     if (wanted > 0 && all.count >= wanted) {
         /* between the last to keep and the first to drop, so that rounding cannot move one across */
-        double keep = all.values[wanted - 1], drop = all.count > wanted ? all.values[wanted] : 0;
+        double keep = in_order(&all, wanted - 1), drop = all.count > wanted ? in_order(&all, wanted) : 0;
         thetas->l0 = (keep + drop) / 2;
         thetas->l0_l0 = l0_at(&all, thetas->l0);
     } else {
