@@ -35,13 +35,20 @@ static float *all_rows(const model *m, bool center)
     return rows;
 }
 
-static sae_source *open_source(const model *m, bool center, int threads, const sae_source_config *config)
+/* While *stop is set the model may not run. */
+static sae_source *open_stoppable(const model *m, bool center, int threads, const sae_source_config *config,
+                                  const volatile sig_atomic_t *stop)
 {
-    sae_env env = {.threads = threads};
+    sae_env env = {.threads = threads, .stop = stop};
     sae_source *source;
     sae_error err;
     assert_ok(sae_source_open_lm(&source, m->lm, &m->contexts, hook, center, true, config, &env, &err));
     return source;
+}
+
+static sae_source *open_source(const model *m, bool center, int threads, const sae_source_config *config)
+{
+    return open_stoppable(m, center, threads, config, NULL);
 }
 
 /* The number of the row of `rows` that x is, to rounding. */
@@ -144,12 +151,10 @@ static void made_once(void **state)
     (void)state;
     model m;
     sae_error err;
-    sae_source *source;
     volatile sig_atomic_t stop = 0;
-    sae_env env = {.threads = 2, .stop = &stop};
     open_model(&m);
     sae_source_config config = sae_source_config_default();
-    assert_ok(sae_source_open_lm(&source, m.lm, &m.contexts, hook, false, false, &config, &env, &err));
+    sae_source *source = open_stoppable(&m, false, 2, &config, &stop);
     int64_t n = sae_source_get_info(source)->train;
     float *first = malloc((size_t)n * D * sizeof *first), *second = malloc((size_t)n * D * sizeof *second);
     assert_ok(sae_source_train(source, 0, n, first, &err));
@@ -172,14 +177,12 @@ static void groups(void **state)
     (void)state;
     model m;
     sae_error err;
-    sae_source *source;
     float out[D];
     volatile sig_atomic_t stop = 0;
-    sae_env env = {.threads = 1, .stop = &stop};
     open_model(&m);
     sae_source_config config = sae_source_config_default();
     config.buffer_bytes = 20 * CTX * D * 4;
-    assert_ok(sae_source_open_lm(&source, m.lm, &m.contexts, hook, false, false, &config, &env, &err));
+    sae_source *source = open_stoppable(&m, false, 1, &config, &stop);
     int64_t train = sae_source_get_info(source)->train, position = train + train / 2, first, count;
     sae_source_group(source, position, &first, &count);
     assert_true(first > train && first <= position && position < first + count && first + count < 2 * train);
@@ -197,13 +200,11 @@ static void stopping(void **state)
     (void)state;
     model m;
     sae_error err;
-    sae_source *source;
     float out[D];
     volatile sig_atomic_t stop = 0;
-    sae_env env = {.threads = 1, .stop = &stop};
     open_model(&m);
     sae_source_config config = sae_source_config_default();
-    assert_ok(sae_source_open_lm(&source, m.lm, &m.contexts, hook, false, false, &config, &env, &err));
+    sae_source *source = open_stoppable(&m, false, 1, &config, &stop);
     stop = 1;
     assert_int_equal(sae_source_train(source, 0, 1, out, &err), SAE_E_INTERRUPTED);
     assert_contains(err.message, "blocks.1.hook_resid_pre");

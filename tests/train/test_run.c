@@ -245,7 +245,7 @@ static void count_model(void *ud, const sae_progress *progress)
 {
     passes *p = ud;
     if (strcmp(progress->what, "running the model") != 0) return;
-    p->tokens += progress->done - (progress->done > p->last ? p->last : 0);
+    p->tokens += progress->done - p->last;
     p->last = progress->done < progress->total ? progress->done : 0;
 }
 
