@@ -16,10 +16,10 @@ typedef struct sae_adam {
     32 /* element j is added to lane j mod 32; lanes are then added in pairs l, l + 16, 8, 4, 2, 1                     \
         */
 
-/* One code on its way into gradients: f times row `row` of e, and g times that row of c, belong to slot `slot`. */
+/* One code on its way into gradients: f times row `row` belongs to slot `slot`. */
 typedef struct sae_entry {
     int32_t row, slot;
-    float f, g;
+    float f;
 } sae_entry;
 
 #define SAE_SLICE 128 /* dimensions that sae_ops.gather works on at a time: a few slots of them fit the first cache */
@@ -55,15 +55,14 @@ typedef struct sae_ops {
     void (*axpy)(int64_t d, float a, const float *x, float *y);
     /* y += a·x + b·w: two axpys in that order, one pass over y. */
     void (*axpy2)(int64_t d, float a, const float *x, float b, const float *w, float *y);
-    /* y −= f_j·w_{latents_j} for each of `count` codes in turn, over `width` ≤ SAE_SLICE dimensions; w and y point at
-     * the first of them, rows of w are `stride` apart. */
-    void (*subtract)(int64_t count, const int32_t *latents, const float *f, const float *w, int64_t stride,
+    /* y += (scale·f_j)·w_{index_j} for each j < count in turn, over `width` dimensions; w and y point at the first of
+     * them, rows of w are `stride` apart. */
+    void (*add_rows)(int64_t count, const int32_t *index, const float *f, float scale, const float *w, int64_t stride,
                      int64_t width, float *y);
-    /* For each entry in order: rows[slot][0] += f·e[row], rows[slot][1] += g·c[row], over `width` ≤ SAE_SLICE
-     * dimensions; e, c and rows [slots][2] point at the first of these, all their rows are `stride` apart. sums
-     * [slots][2][SAE_SLICE] is scratch. */
-    void (*gather)(int64_t count, const sae_entry *entries, int64_t slots, const float *e, const float *c,
-                   int64_t stride, int64_t width, float *rows, float *sums);
+    /* For each entry in order: rows[slot] += f·x[row], over `width` ≤ SAE_SLICE dimensions; x and rows [slots] point at
+     * the first of these, all their rows are `stride` apart. sums [slots, SAE_SLICE] is scratch. */
+    void (*gather)(int64_t count, const sae_entry *entries, int64_t slots, const float *x, int64_t stride,
+                   int64_t width, float *rows, float *sums);
     /* Indices j in [0, n) with not (z_j + (bias_j + x·norm_j + y·error_j) < low): written to hits, the count returned.
      * A NaN is a hit. */
     int64_t (*scan)(const sae_scan *scan, const float *z, int32_t *hits);

@@ -51,7 +51,10 @@ void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, co
 /* The update phase. For latent i, with s the scale of each term (∂L/∂‖e‖² of its loss, times 2):
  *   gW_dec,i = −Σ_terms s Σ_b f_bi e_b      then minus its part along W_dec,i
  *   ∂L/∂z_bi = −s·slope_bi,   gW_enc,i = Σ ∂L/∂z_bi c_b,   gb_enc,i = Σ ∂L/∂z_bi
- * followed by Adam on all rows and renormalised decoder rows. A latent's rows are read and written once. */
+ * followed by Adam on all rows and renormalised decoder rows. A latent's rows are read and written once.
+ *
+ * The decoder is updated first, then the encoder: what is gathered for one of them, e or c, has half the size of both
+ * and stays in the last cache while the parameters stream past. */
 typedef struct sae_update_term {
     const sae_by_latent *codes;
     const float *e; /* [rows, d] residual of this term; with prefixes the slices of sae_residual_prefixes */
@@ -70,9 +73,9 @@ typedef struct sae_dense_gradient {
 
 /* What one thread works in. */
 typedef struct sae_update_scratch {
-    float *gradients;   /* [SAE_LATENT_GROUP, 2, d] W_dec's and W_enc's rows */
+    float *gradients;   /* [SAE_LATENT_GROUP, d] rows of W_dec or of W_enc */
     float *bias;        /* [SAE_LATENT_GROUP] */
-    float *sums;        /* [SAE_LATENT_GROUP, 2, SAE_SLICE] */
+    float *sums;        /* [SAE_LATENT_GROUP, SAE_SLICE] */
     sae_entry *entries; /* [SAE_LATENT_GROUP·rows], touched only where codes are dense */
     int32_t *starts;    /* [rows + 1] */
 } sae_update_scratch;
@@ -93,7 +96,7 @@ typedef struct sae_update {
     const sae_adam *adam;
     int32_t *order;              /* [n] */
     float *bias_sums;            /* [⌈n/SAE_LATENT_GROUP⌉, d] */
-    double *squares;             /* [⌈n/SAE_LATENT_GROUP⌉] */
+    double *squares;             /* [2, ⌈n/SAE_LATENT_GROUP⌉] */
     sae_update_scratch *scratch; /* [threads] */
     int threads;
 } sae_update;

@@ -156,7 +156,7 @@ static sae_status make_workspace(sae_trainer *t, const sae_train_needs *most, sa
     size_t groups = ((size_t)most->n + SAE_LATENT_GROUP - 1) / SAE_LATENT_GROUP;
     t->order = sae_alloc((size_t)most->n, sizeof *t->order);
     t->group_sums = sae_alloc(groups * d, sizeof(float));
-    t->group_squares = sae_alloc(groups, sizeof(double));
+    t->group_squares = sae_alloc(2 * groups, sizeof(double));
     t->update_scratch = sae_calloc((size_t)t->threads, sizeof *t->update_scratch);
     t->dead = sae_alloc((size_t)most->n, sizeof(int32_t));
     bool ready = t->codes && t->aux_codes && (t->c || t->count == 1) && t->e && (t->e_aux || !aux) && t->slope &&

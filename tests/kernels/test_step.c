@@ -252,34 +252,38 @@ static void ranges_do_not_matter(void **state)
     free(values);
 }
 
-/* Sums over entries are those of one axpy after the other, on every instruction set. */
+/* Sums over entries, and over rows of one latent, are those of one axpy after the other, on every instruction set. */
 static void gathering(void **state)
 {
     (void)state;
-    enum { ENTRIES = 200, SLOTS = 5, STRIDE = 150 };
-    float *e = gaussian(40 * STRIDE, 5), *c = gaussian(40 * STRIDE, 6), *f = gaussian(2 * ENTRIES, 7);
-    float *start = gaussian(SLOTS * 2 * STRIDE, 8), scratch[SLOTS * 2 * SAE_SLICE];
+    enum { ENTRIES = 200, SLOTS = 5, STRIDE = 450 };
+    const float scale = -0.3f;
+    float *x = gaussian(40 * STRIDE, 5), *f = gaussian(ENTRIES, 7), *start = gaussian(SLOTS * STRIDE, 8);
+    float scratch[SLOTS * SAE_SLICE], sums[SLOTS * STRIDE], expected[SLOTS * STRIDE];
     sae_entry entries[ENTRIES];
-    for (int i = 0; i < ENTRIES; i++) entries[i] = (sae_entry){i / 5 % 40, (i * 3) % SLOTS, f[2 * i], f[2 * i + 1]};
-    const int64_t widths[] = {SAE_SLICE, 100, 33, 7, 1};
-    for (int table = 0; sae_ops_at(table); table++)
-        for (int w = 0; w < 5; w++) {
-            float sums[SLOTS * 2 * STRIDE], expected[SLOTS * 2 * STRIDE];
+    int32_t rows[ENTRIES];
+    for (int i = 0; i < ENTRIES; i++) {
+        entries[i] = (sae_entry){i / 5 % 40, (i * 3) % SLOTS, f[i]};
+        rows[i] = (i * 7) % 40;
+    }
+    const int64_t widths[] = {STRIDE, SAE_SLICE, 100, 33, 7, 1};
+    for (int table = 0; sae_ops_at(table); table++) {
+        const sae_ops *ops = sae_ops_at(table);
+        for (int w = 0; w < 6; w++) {
+            int64_t width = widths[w];
             memcpy(sums, start, sizeof sums);
             memcpy(expected, start, sizeof expected);
-            sae_ops_at(table)->gather(ENTRIES, entries, SLOTS, e, c, STRIDE, widths[w], sums, scratch);
+            ops->add_rows(ENTRIES, rows, f, scale, x, STRIDE, width, sums);
+            for (int i = 0; i < ENTRIES; i++) ops->axpy(width, scale * f[i], x + rows[i] * STRIDE, expected);
+            assert_memory_equal(sums, expected, sizeof sums);
+            if (width > SAE_SLICE) continue;
+            ops->gather(ENTRIES, entries, SLOTS, x, STRIDE, width, sums, scratch);
             for (int i = 0; i < ENTRIES; i++)
-                for (int64_t j = 0; j < widths[w]; j++) {
-                    float *dec = expected + entries[i].slot * 2 * STRIDE;
-                    float x = entries[i].f * e[entries[i].row * STRIDE + j],
-                          y = entries[i].g * c[entries[i].row * STRIDE + j];
-                    dec[j] += x;
-                    dec[STRIDE + j] += y;
-                }
+                ops->axpy(width, f[i], x + entries[i].row * STRIDE, expected + entries[i].slot * STRIDE);
             assert_memory_equal(sums, expected, sizeof sums);
         }
-    free(e);
-    free(c);
+    }
+    free(x);
     free(f);
     free(start);
 }

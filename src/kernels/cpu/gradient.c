@@ -16,9 +16,9 @@
 sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t rows, sae_error *err)
 {
     sae_update_scratch s = {0};
-    s.gradients = sae_alloc((size_t)d * 2 * SAE_LATENT_GROUP, sizeof *s.gradients);
+    s.gradients = sae_alloc((size_t)d * SAE_LATENT_GROUP, sizeof *s.gradients);
     s.bias = sae_alloc(SAE_LATENT_GROUP, sizeof *s.bias);
-    s.sums = sae_alloc(SAE_LATENT_GROUP * 2 * SAE_SLICE, sizeof *s.sums);
+    s.sums = sae_alloc(SAE_LATENT_GROUP * SAE_SLICE, sizeof *s.sums);
     s.entries = sae_alloc((size_t)rows * SAE_LATENT_GROUP, sizeof *s.entries);
     s.starts = sae_alloc((size_t)rows + 1, sizeof *s.starts);
     if (!s.gradients || !s.bias || !s.sums || !s.entries || !s.starts) {
@@ -47,20 +47,25 @@ static int prefix_of(const sae_update_term *term, int64_t latent)
     return g;
 }
 
-static const float *residual_of(const sae_update *u, const sae_update_term *term, int64_t latent)
+/* What the gradient rows of a latent are sums of: rows of `x`, each −scale times its weight. */
+typedef struct summands {
+    const float *x, *weights;
+} summands;
+
+static summands summands_of(const sae_update *u, const sae_update_term *term, sae_side side, int64_t latent)
 {
-    return term->e + prefix_of(term, latent) * u->rows * u->d;
+    if (side == SAE_ENCODER) return (summands){u->c, term->codes->slope};
+    return (summands){term->e + prefix_of(term, latent) * u->rows * u->d, term->codes->f};
 }
 
-static void gather_sparse(const sae_update *u, const sae_ops *ops, const sae_update_term *term, int64_t latent,
-                          float *g_dec, float *g_enc)
+static void gather_sparse(const sae_update *u, const sae_ops *ops, const sae_update_term *term, sae_side side,
+                          int64_t latent, float *gradient)
 {
     const sae_by_latent *codes = term->codes;
-    const float *e = residual_of(u, term, latent);
-    for (int64_t j = codes->offsets[latent]; j < codes->offsets[latent + 1]; j++) {
-        ops->axpy(u->d, -term->scale * codes->f[j], e + codes->row[j] * u->d, g_dec);
-        ops->axpy(u->d, -term->scale * codes->slope[j], u->c + codes->row[j] * u->d, g_enc);
-    }
+    summands s = summands_of(u, term, side, latent);
+    int64_t first = codes->offsets[latent];
+    ops->add_rows(codes->offsets[latent + 1] - first, codes->row + first, s.weights + first, -term->scale, s.x, u->d,
+                  u->d, gradient);
 }
 
 static int64_t codes_of(const sae_update_term *term, int64_t latent)
@@ -83,8 +88,8 @@ int64_t sae_gradient_order(const sae_update *u)
 }
 
 /* The group's codes by row, in the group's order within a row: a counting sort. */
-static int64_t sort_by_row(const sae_update *u, const sae_update_term *term, const int32_t *latents, int64_t count,
-                           sae_update_scratch *s)
+static int64_t sort_by_row(const sae_update *u, const sae_update_term *term, const float *weights,
+                           const int32_t *latents, int64_t count, sae_update_scratch *s)
 {
     const sae_by_latent *codes = term->codes;
     memset(s->starts, 0, (size_t)(u->rows + 1) * sizeof *s->starts);
@@ -95,65 +100,81 @@ static int64_t sort_by_row(const sae_update *u, const sae_update_term *term, con
     int64_t entries = s->starts[u->rows];
     for (int64_t i = 0; i < count; i++)
         for (int64_t j = codes->offsets[latents[i]]; j < codes->offsets[latents[i] + 1]; j++)
-            s->entries[s->starts[codes->row[j]]++] =
-                (sae_entry){codes->row[j], (int32_t)i, -term->scale * codes->f[j], -term->scale * codes->slope[j]};
+            s->entries[s->starts[codes->row[j]]++] = (sae_entry){codes->row[j], (int32_t)i, -term->scale * weights[j]};
     return entries;
 }
 
-static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_update_term *term, const int32_t *latents,
-                         int64_t count, sae_update_scratch *s)
+static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_update_term *term, sae_side side,
+                         const int32_t *latents, int64_t count, sae_update_scratch *s)
 {
-    int64_t d = u->d, entries = sort_by_row(u, term, latents, count, s);
+    summands sum = summands_of(u, term, side, latents[0]);
+    int64_t d = u->d, entries = sort_by_row(u, term, sum.weights, latents, count, s);
     for (int64_t j = 0; j < d; j += SAE_SLICE) {
         int64_t width = d - j < SAE_SLICE ? d - j : SAE_SLICE;
-        ops->gather(entries, s->entries, count, residual_of(u, term, latents[0]) + j, u->c + j, d, width,
-                    s->gradients + j, s->sums);
+        ops->gather(entries, s->entries, count, sum.x + j, d, width, s->gradients + j, s->sums);
     }
 }
 
-/* Whether all latents of a group use the same residual. */
-static bool same_prefix(const sae_update_term *term, const int32_t *latents, int64_t count)
+/* Whether the rows of all latents of a group are sums of the same rows. */
+static bool same_summands(const sae_update *u, const sae_update_term *term, sae_side side, const int32_t *latents,
+                          int64_t count)
 {
+    const float *x = summands_of(u, term, side, latents[0]).x;
     for (int64_t i = 1; i < count; i++)
-        if (prefix_of(term, latents[i]) != prefix_of(term, latents[0])) return false;
+        if (summands_of(u, term, side, latents[i]).x != x) return false;
     return true;
 }
 
-static void start_from(const sae_update *u, const int32_t *latents, int64_t count, sae_update_scratch *s)
+static void gather(const sae_update *u, const sae_ops *ops, const sae_update_term *term, sae_side side,
+                   const int32_t *latents, int64_t count, sae_update_scratch *s)
+{
+    int64_t codes = 0;
+    for (int64_t i = 0; i < count; i++) codes += codes_of(term, latents[i]);
+    /* every row about twice: from there on fetching it once pays */
+    if (codes >= 2 * u->rows && same_summands(u, term, side, latents, count))
+        gather_dense(u, ops, term, side, latents, count, s);
+    else
+        for (int64_t i = 0; i < count; i++) gather_sparse(u, ops, term, side, latents[i], s->gradients + i * u->d);
+}
+
+static void start_from(const sae_update *u, sae_side side, const int32_t *latents, int64_t count, sae_update_scratch *s)
 {
     size_t row = (size_t)u->d * sizeof(float);
-    memset(s->gradients, 0, 2 * (size_t)count * row);
+    memset(s->gradients, 0, (size_t)count * row);
     memset(s->bias, 0, (size_t)count * sizeof *s->bias);
-    for (int64_t i = 0; u->dense && i < count; i++) {
-        memcpy(s->gradients + 2 * i * u->d, u->dense->W_dec + latents[i] * u->d, row);
-        memcpy(s->gradients + (2 * i + 1) * u->d, u->dense->W_enc + latents[i] * u->d, row);
+    if (!u->dense) return;
+    const float *rows = side == SAE_DECODER ? u->dense->W_dec : u->dense->W_enc;
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(s->gradients + i * u->d, rows + latents[i] * u->d, row);
         s->bias[i] = u->dense->b_enc[latents[i]];
     }
 }
 
-void sae_gradient_rows(const sae_update *u, const sae_ops *ops, const int32_t *latents, int64_t count,
+static void add_biases(const sae_update_term *term, const int32_t *latents, int64_t count, float *bias)
+{
+    const sae_by_latent *codes = term->codes;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = codes->offsets[latents[i]]; j < codes->offsets[latents[i] + 1]; j++)
+            bias[i] += -term->scale * codes->slope[j];
+}
+
+static void take_parallel_part_away(const sae_update *u, const sae_ops *ops, const int32_t *latents, int64_t count,
+                                    float *gradients)
+{
+    for (int64_t i = 0; i < count; i++) {
+        float *g = gradients + i * u->d;
+        const float *w = u->W_dec + latents[i] * u->d;
+        ops->axpy(u->d, -ops->dot(g, w, u->d), w, g);
+    }
+}
+
+void sae_gradient_rows(const sae_update *u, const sae_ops *ops, sae_side side, const int32_t *latents, int64_t count,
                        sae_update_scratch *s)
 {
-    int64_t d = u->d;
-    start_from(u, latents, count, s);
+    start_from(u, side, latents, count, s);
     for (int t = 0; t < u->n_terms; t++) {
-        const sae_update_term *term = &u->terms[t];
-        const int64_t *offsets = term->codes->offsets;
-        int64_t codes = 0;
-        for (int64_t i = 0; i < count; i++) codes += codes_of(term, latents[i]);
-        /* every row about twice: from there on fetching it once pays */
-        bool dense = codes >= 2 * u->rows && same_prefix(term, latents, count);
-        if (dense) gather_dense(u, ops, term, latents, count, s);
-        for (int64_t i = 0; i < count; i++) {
-            float *g_dec = s->gradients + 2 * i * d;
-            if (!dense) gather_sparse(u, ops, term, latents[i], g_dec, g_dec + d);
-            for (int64_t j = offsets[latents[i]]; j < offsets[latents[i] + 1]; j++)
-                s->bias[i] += -term->scale * term->codes->slope[j];
-        }
+        gather(u, ops, &u->terms[t], side, latents, count, s);
+        if (side == SAE_ENCODER) add_biases(&u->terms[t], latents, count, s->bias);
     }
-    for (int64_t i = 0; i < count; i++) {
-        float *g_dec = s->gradients + 2 * i * d;
-        const float *w = u->W_dec + latents[i] * d;
-        ops->axpy(d, -ops->dot(g_dec, w, d), w, g_dec);
-    }
+    if (side == SAE_DECODER) take_parallel_part_away(u, ops, latents, count, s->gradients);
 }

@@ -4,9 +4,11 @@
 
 #include "kernels/step.h"
 
+typedef enum sae_side { SAE_DECODER, SAE_ENCODER } sae_side;
+
 /* Gradient rows of `count` ≤ SAE_LATENT_GROUP latents into the scratch: W_dec's with its part along the decoder row
- * taken away. */
-void sae_gradient_rows(const sae_update *u, const sae_ops *ops, const int32_t *latents, int64_t count,
+ * taken away, or W_enc's and the biases'. */
+void sae_gradient_rows(const sae_update *u, const sae_ops *ops, sae_side side, const int32_t *latents, int64_t count,
                        sae_update_scratch *s);
 
 /* u->order: all latents, those first that are active on many rows, so that groups of them share rows. Returns how many

@@ -65,7 +65,7 @@ static void residual_block(const sae_ops *ops, const sae_codes *codes, const int
             next_range(&r, codes, first, rows, at < n_subset ? subset[at] : INT64_MAX);
             for (int64_t j = 0; pass == 0 && j < d; j += SAE_SLICE)
                 for (int64_t b = 0; b < rows; b++)
-                    ops->subtract(r.end[b] - r.begin[b], codes->latents + r.begin[b], codes->values + r.begin[b],
+                    ops->add_rows(r.end[b] - r.begin[b], codes->latents + r.begin[b], codes->values + r.begin[b], -1,
                                   W_dec + j, d, d - j < SAE_SLICE ? d - j : SAE_SLICE, e + b * d + j);
             for (int64_t b = 0; pass == 1 && b < rows; b++)
                 slopes(ops, codes, W_dec, d, r.begin[b], r.end[b], e + b * d, slope);

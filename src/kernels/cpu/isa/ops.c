@@ -78,46 +78,51 @@ static void axpy2(int64_t d, float a, const float *x, float b, const float *w, f
     for (; j < d; j++) y[j] = (y[j] + a * x[j]) + b * w[j];
 }
 
-#define BLOCK (4 * SAE_WIDTH) /* floats of a row that stay in registers while its entries use them */
+#define SUMS  8 /* vectors of a row of sums that stay in registers while what is added to them passes */
+#define BLOCK (SUMS * SAE_WIDTH)
+
+static inline void load_block(const float *x, vf sums[SUMS])
+{
+    for (int v = 0; v < SUMS; v++) sums[v] = vf_load(x + v * SAE_WIDTH);
+}
+
+static inline void store_block(const vf sums[SUMS], float *x)
+{
+    for (int v = 0; v < SUMS; v++) vf_store(x + v * SAE_WIDTH, sums[v]);
+}
+
+static void add_rows(int64_t count, const int32_t *index, const float *f, float scale, const float *w, int64_t stride,
+                     int64_t width, float *y)
+{
+    int64_t j = 0;
+    for (; j + BLOCK <= width; j += BLOCK) {
+        vf sums[SUMS];
+        load_block(y + j, sums);
+        for (int64_t i = 0; i < count; i++) {
+            const float *row = w + index[i] * stride + j;
+            vf a = vf_set(scale * f[i]);
+            for (int v = 0; v < SUMS; v++) sums[v] += a * vf_load(row + v * SAE_WIDTH);
+        }
+        store_block(sums, y + j);
+    }
+    for (int64_t i = 0; j < width && i < count; i++) axpy(width - j, scale * f[i], w + index[i] * stride + j, y + j);
+}
 
 static inline void prefetch_slice(const float *x)
 {
     for (int j = 0; j < SAE_SLICE; j += 16) __builtin_prefetch(x + j);
 }
 
-/* sums[slot] += f·x, sums[slot + 1] += g·w over one block, for entries of one row. */
-static inline void add_block(const sae_entry *entries, int64_t count, const float *x, const float *w, float *sums)
+/* sums[slot] += f·x over one block, for entries of one row. */
+static inline void add_block(const sae_entry *entries, int64_t count, const float *x, float *sums)
 {
-    vf e[4], c[4];
-    for (int v = 0; v < 4; v++) {
-        e[v] = vf_load(x + v * SAE_WIDTH);
-        c[v] = vf_load(w + v * SAE_WIDTH);
-    }
+    vf row[SUMS];
+    load_block(x, row);
     for (int64_t i = 0; i < count; i++) {
-        float *dec = sums + (int64_t)entries[i].slot * 2 * SAE_SLICE, *enc = dec + SAE_SLICE;
-        vf f = vf_set(entries[i].f), g = vf_set(entries[i].g);
-        for (int v = 0; v < 4; v++) {
-            vf_store(dec + v * SAE_WIDTH, vf_load(dec + v * SAE_WIDTH) + f * e[v]);
-            vf_store(enc + v * SAE_WIDTH, vf_load(enc + v * SAE_WIDTH) + g * c[v]);
-        }
+        float *sum = sums + (int64_t)entries[i].slot * SAE_SLICE;
+        vf f = vf_set(entries[i].f);
+        for (int v = 0; v < SUMS; v++) vf_store(sum + v * SAE_WIDTH, vf_load(sum + v * SAE_WIDTH) + f * row[v]);
     }
-}
-
-static void subtract(int64_t count, const int32_t *latents, const float *f, const float *w, int64_t stride,
-                     int64_t width, float *y)
-{
-    int64_t j = 0;
-    for (; j + BLOCK <= width; j += BLOCK) {
-        vf e[4];
-        for (int v = 0; v < 4; v++) e[v] = vf_load(y + j + v * SAE_WIDTH);
-        for (int64_t i = 0; i < count; i++) {
-            const float *row = w + latents[i] * stride + j;
-            vf a = vf_set(-f[i]);
-            for (int v = 0; v < 4; v++) e[v] += a * vf_load(row + v * SAE_WIDTH);
-        }
-        for (int v = 0; v < 4; v++) vf_store(y + j + v * SAE_WIDTH, e[v]);
-    }
-    for (int64_t i = 0; j < width && i < count; i++) axpy(width - j, -f[i], w + latents[i] * stride + j, y + j);
 }
 
 static inline void copy(int64_t count, const float *x, float *y)
@@ -127,26 +132,20 @@ static inline void copy(int64_t count, const float *x, float *y)
     for (; j < count; j++) y[j] = x[j];
 }
 
-static void gather(int64_t count, const sae_entry *entries, int64_t slots, const float *e, const float *c,
-                   int64_t stride, int64_t width, float *rows, float *sums)
+static void gather(int64_t count, const sae_entry *entries, int64_t slots, const float *x, int64_t stride,
+                   int64_t width, float *rows, float *sums)
 {
-    for (int64_t r = 0; r < 2 * slots; r++) copy(width, rows + r * stride, sums + r * SAE_SLICE);
+    for (int64_t r = 0; r < slots; r++) copy(width, rows + r * stride, sums + r * SAE_SLICE);
     for (int64_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && entries[end].row == entries[i].row;) end++;
-        const float *x = e + entries[i].row * stride, *w = c + entries[i].row * stride;
-        if (end < count) {
-            prefetch_slice(e + entries[end].row * stride);
-            prefetch_slice(c + entries[end].row * stride);
-        }
+        const float *row = x + entries[i].row * stride;
+        if (end < count) prefetch_slice(x + entries[end].row * stride);
         int64_t j = 0;
-        for (; j + BLOCK <= width; j += BLOCK) add_block(entries + i, end - i, x + j, w + j, sums + j);
-        for (int64_t k = i; j < width && k < end; k++) {
-            float *dec = sums + (int64_t)entries[k].slot * 2 * SAE_SLICE + j;
-            axpy(width - j, entries[k].f, x + j, dec);
-            axpy(width - j, entries[k].g, w + j, dec + SAE_SLICE);
-        }
+        for (; j + BLOCK <= width; j += BLOCK) add_block(entries + i, end - i, row + j, sums + j);
+        for (int64_t k = i; j < width && k < end; k++)
+            axpy(width - j, entries[k].f, row + j, sums + (int64_t)entries[k].slot * SAE_SLICE + j);
     }
-    for (int64_t r = 0; r < 2 * slots; r++) copy(width, sums + r * SAE_SLICE, rows + r * stride);
+    for (int64_t r = 0; r < slots; r++) copy(width, sums + r * SAE_SLICE, rows + r * stride);
 }
 
 static int64_t scan(const sae_scan *s, const float *z, int32_t *hits)
@@ -324,7 +323,7 @@ const sae_ops TABLE(SAE_ISA) = {
     .sum_squares = sum_squares,
     .axpy = axpy,
     .axpy2 = axpy2,
-    .subtract = subtract,
+    .add_rows = add_rows,
     .gather = gather,
     .scan = scan,
     .to_bf16 = to_bf16,
