@@ -2,7 +2,7 @@
 # Are SAEs trained by sae as good as plain PyTorch's and dictionary_learning's, and does --l0 give what was asked? (make
 # bench-quality; hours, not part of any test run)
 #
-#   bench/quality/run.sh BUILD [torch|l0|peers [OPTION…]]     one of them, with options of fvu_vs_torch.py, l0.py or
+#   bench/quality/run.sh BUILD [torch|l0|lr|peers [OPTION…]]  one of them, with options of fvu_vs_torch.py, l0.py, lr.py or
 #                                                             peer_quality.py
 #
 # Text and activations as in the demo; everything is made in BUILD/quality.
@@ -31,6 +31,13 @@ run() # NAME PYTHON SCRIPT OPTION…
     if [ "$which" = all ] || [ "$which" = "$1" ]; then "${@:2}" || status=1; fi
 }
 run torch "$python" bench/quality/fvu_vs_torch.py --sae "$sae" --acts "$out/acts" --held-out "$out/acts-held-out" --out "$out" "$@"
+case $which in
+all | lr)
+    [ -e "$out/layers" ] || "$sae" harvest --model demo/model --text "$out/text.txt" --split %%%% --max-tokens 500k --dtype f16 \
+        --hook blocks.1.hook_resid_pre,blocks.3.hook_resid_pre,blocks.5.hook_resid_pre --out "$out/layers"
+    run lr "$python" bench/quality/lr.py --sae "$sae" --acts "$out/acts" --layers "$out/layers" --out "$out" "$@"
+    ;;
+esac
 run l0 "$python" bench/quality/l0.py --sae "$sae" --acts "$out/acts" --out "$out" "$@"
 case $which in
 all | peers)

@@ -69,7 +69,7 @@ typedef struct sae_train_config {
     int64_t k;     /* topk, batchtopk, matryoshka; else 0 */
     double l0;     /* relu, jumprelu: the L0 asked for; 0: lambda is given */
     double lambda; /* relu, jumprelu without l0 */
-    double lr;
+    double lr;     /* NaN: auto; settled when the length of the run is known */
     uint64_t seed;
     int n_prefixes;                        /* matryoshka; else 0 */
     int32_t prefix_ends[SAE_MAX_PREFIXES]; /* ascending; the last is width */

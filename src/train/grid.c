@@ -69,10 +69,10 @@ static sae_status read_arch(const char *text, sae_arch *out, sae_error *err)
     return sae_fail(err, SAE_E_ARG, "--arch is \"%s\"; it must be topk, batchtopk, matryoshka, relu or jumprelu", text);
 }
 
-static sae_status read_lr(const char *text, int64_t width, double *out, sae_error *err)
+static sae_status read_lr(const char *text, double *out, sae_error *err)
 {
     if (strcmp(text, "auto") == 0) {
-        *out = fmin(2e-3, 4e-4 * sqrt(16384.0 / (double)width));
+        *out = NAN;
         return SAE_OK;
     }
     const sae_option option = {.name = "lr", .type = SAE_OPT_FLOAT, .min = 0, .max = 1e3};
@@ -225,7 +225,7 @@ static sae_status read_config(const sae_train_options *options, const char *cons
     SAE_TRY(read_arch(item[ARCH], &config->arch, err));
     SAE_TRY(read_number("width", item[WIDTH], 1, 1 << 26, &config->width, err));
     SAE_TRY(read_sparsity(config, sparsity, item[sparsity], err));
-    SAE_TRY(read_lr(item[LR], config->width, &config->lr, err));
+    SAE_TRY(read_lr(item[LR], &config->lr, err));
     SAE_TRY(read_number("seed", item[SEED], 0, 9e15, &seed, err));
     config->seed = (uint64_t)seed;
     config->shared = *options;

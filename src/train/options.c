@@ -43,8 +43,8 @@ static const sae_option table[] = {
     {"lambda", SAE_OPT_LIST, AT(lambda), "F[,F…]", NULL, 0, -1, NULL, NULL,
      "relu, jumprelu: weight of the sparsity term, in place of --l0"},
     {"lr", SAE_OPT_LIST, AT(lr), "F[,F…]", "auto", 0, -1, NULL, NULL,
-     "learning rate; auto is 4e-4·√(16384/width), at most 2e-3, the rate of long runs: one of some hundred steps ends "
-     "lower with 2 to 5 times as much"},
+     "learning rate; auto is min(4e-3, 0.064/√d)·min(1, √(4096/width))·min(1, (4000/steps)^¼), steps the length of the "
+     "run"},
     {"seed", SAE_OPT_LIST, AT(seed), "S[,S…]", "0", 0, -1, NULL, NULL, "seed of the initial weights"},
     {"tokens", SAE_OPT_INT, AT(tokens), "N", "one pass", 1, 1e15, NULL, NULL,
      "training tokens; more than there are means several passes"},

@@ -70,7 +70,8 @@ static void announce(const sae_run *run)
         (long long)run->steps, (long long)run->batch, (double)(run->steps * run->batch) / (double)info->train,
         (long long)info->train, (long long)run->d, (long long)info->held_out, (long long)info->excluded);
     for (size_t i = 0; i < run->count; i++) {
-        const sae_train_config *c = &run->configs[i];
+        const sae_training *t = &run->trainer->saes[i];
+        const sae_train_config *c = &t->config;
         char sparsity[64];
         if (c->k > 0)
             snprintf(sparsity, sizeof sparsity, "k = %lld", (long long)c->k);
@@ -78,7 +79,7 @@ static void announce(const sae_run *run)
             snprintf(sparsity, sizeof sparsity, "%s = %g", c->l0 > 0 ? "L0" : "lambda", c->l0 > 0 ? c->l0 : c->lambda);
         sae_log(run->env, SAE_LOG_INFO, "%s, %lld latents, %s, lr %g, seed %llu, dead after %lld tokens: %s",
                 sae_arch_name(c->arch), (long long)c->width, sparsity, c->lr, (unsigned long long)c->seed,
-                (long long)(run->trainer ? run->trainer->saes[i].dead_tokens : 0), run->dirs[i]);
+                (long long)t->dead_tokens, run->dirs[i]);
     }
     sae_log(run->env, SAE_LOG_INFO, "memory: %.0f MB for parameters and moments, %.0f MB at most for the step",
             state / 1e6, workspace / 1e6);

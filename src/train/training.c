@@ -47,6 +47,7 @@ sae_status sae_training_new(sae_training *out, const sae_train_config *config, s
     bool thresholds = config->arch == SAE_ARCH_JUMPRELU;
     sae_training t = {.config = *config, .d = d, .n = config->width, .scale = 1, .rms = sqrt((double)d)};
     t.last_l0 = (double)t.n;
+    if (isnan(config->lr)) t.config.lr = sae_auto_learning_rate(t.n, d, steps);
     if (thresholds && config->l0 > 0) t.warm_steps = llround(config->shared.warm_start * (double)steps);
     size_t matrix = 0, floats = 0;
     bool fits = sae_mul_size((size_t)t.n, (size_t)d, &matrix) && sae_mul_size(matrix, 2, &floats) &&
@@ -182,6 +183,12 @@ void sae_training_rows(const sae_training *t, const float *x, int64_t rows, bool
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t b = 0; b < rows; b++)
         for (int64_t j = 0; j < d; j++) c[b * d + j] = scale * x[b * d + j] - (center ? t->p.b_dec[j] : 0);
+}
+
+double sae_auto_learning_rate(int64_t n, int64_t d, int64_t steps)
+{
+    return fmin(4e-3, 0.064 / sqrt((double)d)) * fmin(1, sqrt(4096.0 / (double)n)) *
+           fmin(1, pow(4000.0 / (double)steps, 0.25));
 }
 
 double sae_learning_rate(const sae_train_config *config, int64_t t, int64_t steps)

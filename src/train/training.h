@@ -62,6 +62,10 @@ sae_status sae_training_init_from(sae_training *t, const sae_model *model, int t
 /* c [rows, d] = scaled x (raw), minus b_dec when `center`; in place is allowed. */
 void sae_training_rows(const sae_training *t, const float *x, int64_t rows, bool center, float *c, int threads);
 
+/* The rate of `--lr auto`: min(4e-3, 0.064/√d)·min(1, √(4096/n))·min(1, (4000/steps)^¼). A decoder row has unit norm
+ * and a step of Adam moves it by about lr·√d: lr·√d is the angle of a step. docs/quality.md has the measurements. */
+double sae_auto_learning_rate(int64_t n, int64_t d, int64_t steps);
+
 /* lr·min(1, t/T_warm)·min(1, (T − t + 1)/T_decay) at step t of `steps`. */
 double sae_learning_rate(const sae_train_config *config, int64_t t, int64_t steps);
 

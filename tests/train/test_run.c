@@ -297,6 +297,27 @@ static void schedule(void **state)
     assert_float_equal(sae_learning_rate(&c, 100, 100), 0.1, 1e-12);
 }
 
+/* auto: an angle a step, less for wide SAEs and long runs, never more than 4e-3; a trainer knows the run's length. */
+static void auto_rate(void **state)
+{
+    (void)state;
+    assert_float_equal(sae_auto_learning_rate(512, 64, 100), 4e-3, 1e-12);
+    assert_float_equal(sae_auto_learning_rate(512, 1024, 4000), 2e-3, 1e-12);
+    assert_float_equal(sae_auto_learning_rate(16384, 1024, 4000), 1e-3, 1e-12);
+    assert_float_equal(sae_auto_learning_rate(16384, 1024, 64000), 0.5e-3, 1e-12);
+    sae_train_options o = small_options();
+    o.lr = "auto";
+    sae_train_config *config;
+    size_t count;
+    sae_trainer *trainer;
+    assert_int_equal(sae_train_grid(&o, &config, &count, NULL), SAE_OK);
+    assert_true(isnan(config->lr));
+    assert_int_equal(sae_trainer_create(&trainer, config, 1, D, 300, 1000000, NULL, NULL), SAE_OK);
+    assert_float_equal(trainer->saes[0].config.lr, sae_auto_learning_rate(config->width, D, 1000000), 1e-12);
+    sae_trainer_free(trainer);
+    free(config);
+}
+
 /* Eq. 8's running mean is unbiased from the first batch. */
 static void running_theta(void **state)
 {
@@ -320,6 +341,7 @@ int main(void)
         cmocka_unit_test(no_memory),
         cmocka_unit_test(streamed_once),
         cmocka_unit_test(schedule),
+        cmocka_unit_test(auto_rate),
         cmocka_unit_test(running_theta),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
