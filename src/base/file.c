@@ -198,6 +198,12 @@ void sae_path_name(const char *path, char *out, size_t size)
     free(resolved);
 }
 
+bool sae_has_ending(const char *text, const char *ending)
+{
+    size_t length = strlen(text), end = strlen(ending);
+    return length >= end && strcmp(text + length - end, ending) == 0;
+}
+
 void sae_printable(const char *text, size_t length, char *out, size_t size)
 {
     size_t n = 0;

@@ -44,6 +44,8 @@ bool sae_file_exists(const char *path);
 char *sae_path_join(const char *a, const char *b);
 /* Last component without trailing slashes, resolved for "." and ".."; copied into out. */
 void sae_path_name(const char *path, char *out, size_t size);
+/* Whether a path or another text ends so, as in ".npy". */
+bool sae_has_ending(const char *text, const char *ending);
 /* A printable version of untrusted text for messages: control bytes and non-ASCII become '?', cut to size. */
 void sae_printable(const char *text, size_t length, char *out, size_t size);
 

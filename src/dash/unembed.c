@@ -1,6 +1,7 @@
 /* Where the output tokens' directions come from: the language model, or files. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "dash/effects.h"
 #include "io/dtype.h"
 #include "lm/gpt2.h"
@@ -80,9 +81,8 @@ static sae_status read_tensor(const char *path, int dims, const char *const *nam
     sae_status status;
     sae_npy *npy = NULL;
     sae_tensor_file *file = NULL;
-    size_t length = strlen(path);
     const sae_tensor *t;
-    if (length > 4 && strcmp(path + length - 4, ".npy") == 0) {
+    if (sae_has_ending(path, ".npy")) {
         SAE_TRY(sae_npy_open(&npy, path, err));
         t = sae_npy_tensor(npy);
         if (t->rank != dims)

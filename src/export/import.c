@@ -41,8 +41,7 @@ sae_status sae_imported_add(sae_imported *list, int64_t latent, const char *text
 /* The number at the end of "model.layers.5_latent12.txt"; −1: not such a name. */
 static int64_t latent_of(const char *name)
 {
-    size_t length = strlen(name), end = length >= 4 && strcmp(name + length - 4, ".txt") == 0 ? length - 4 : 0,
-           begin = end;
+    size_t end = sae_has_ending(name, ".txt") ? strlen(name) - strlen(".txt") : 0, begin = end;
     while (begin > 0 && name[begin - 1] >= '0' && name[begin - 1] <= '9') begin--;
     return begin < end && end - begin < 10 ? strtol(name + begin, NULL, 10) : -1;
 }
@@ -136,9 +135,8 @@ done:
 
 static sae_import_format format_of(const char *path)
 {
-    size_t length = strlen(path);
     if (sae_is_directory(path)) return SAE_IMPORT_DELPHI;
-    return length > 4 && strcmp(path + length - 4, ".csv") == 0 ? SAE_IMPORT_CSV : SAE_IMPORT_NEURONPEDIA;
+    return sae_has_ending(path, ".csv") ? SAE_IMPORT_CSV : SAE_IMPORT_NEURONPEDIA;
 }
 
 sae_status sae_import_labels(sae_labels *labels, const char *sae_hash, int64_t n, sae_import_format format,

@@ -155,18 +155,12 @@ static sae_status find_matrix(shard *s, sae_error *err)
     return SAE_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && strcmp(text + a - b, end) == 0;
-}
-
 static sae_status open_file(sae_acts *acts, sae_error *err)
 {
     sae_status status;
     shard *s = NULL;
     SAE_TRY(add_shard(acts, acts->path, &s, err));
-    if (ends_with(acts->path, ".npy")) {
+    if (sae_has_ending(acts->path, ".npy")) {
         SAE_TRY(sae_npy_open(&s->npy, acts->path, err));
         s->acts = sae_npy_tensor(s->npy);
     } else {

@@ -106,8 +106,7 @@ done:
 
 static bool names_file(const char *path)
 {
-    size_t length = strlen(path);
-    return length > 4 && strcmp(path + length - 4, ".npz") == 0;
+    return sae_has_ending(path, ".npz");
 }
 
 static sae_status write(const sae_model *model, const char *path, sae_error *err)

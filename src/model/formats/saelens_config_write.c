@@ -2,6 +2,7 @@
 #include "model/formats/saelens.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "io/json.h"
 
 #include <string.h>
@@ -24,12 +25,6 @@ static const char *architecture(const sae_model_info *info)
 {
     if (info->rule == SAE_RULE_TOPK) return "topk";
     return sae_saelens_is_standard(info) ? "standard" : "jumprelu";
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t a = strlen(text), b = strlen(end);
-    return a >= b && strcmp(text + a - b, end) == 0;
 }
 
 /* Unknown keys are left out: SAELens answers None for them. */
@@ -69,7 +64,7 @@ sae_status sae_saelens_config_write(const char *path, const sae_model_info *info
     bad |= json_object_set_new(cfg, "apply_b_dec_to_input", json_boolean(info->subtract_b_dec));
     const char *norm = info->input_norm == SAE_INPUT_TOKEN ? "layer_norm" : "none";
     bad |= json_object_set_new(cfg, "normalize_activations", json_string(norm));
-    const char *shape = ends_with(info->acts.hook_name, "hook_z") ? "hook_z" : "none";
+    const char *shape = sae_has_ending(info->acts.hook_name, "hook_z") ? "hook_z" : "none";
     bad |= json_object_set_new(cfg, "reshape_activations", json_string(shape));
     if (info->rule == SAE_RULE_TOPK) {
         bad |= json_object_set_new(cfg, "k", json_integer(info->k));
