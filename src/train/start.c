@@ -30,6 +30,8 @@ static sae_status for_blocks(sae_run *run, int64_t total, block_fn add, void *ud
 
 typedef struct norms {
     int64_t d, rows;
+    float *first; /* [d] the first row */
+    bool differ;  /* another row is not like it */
     double sum, square;
 } norms;
 
@@ -37,7 +39,10 @@ static void add_norms(void *ud, const float *rows, int64_t count)
 {
     norms *n = ud;
     const sae_ops *ops = sae_ops_best();
+    size_t row = (size_t)n->d * sizeof *rows;
+    if (n->rows == 0) memcpy(n->first, rows, row);
     for (int64_t b = 0; b < count; b++) {
+        n->differ = n->differ || memcmp(rows + b * n->d, n->first, row) != 0;
         double square = ops->sum_squares(rows + b * n->d, n->d);
         n->sum += sqrt(square);
         n->square += square;
@@ -48,21 +53,28 @@ static void add_norms(void *ud, const float *rows, int64_t count)
 /* *rms: √E‖x‖² of the scaled input. */
 static sae_status find_scale(sae_run *run, double *scale, double *rms, sae_error *err)
 {
+    sae_status status;
     sae_input_scale how = (sae_input_scale)run->options.input_scale;
     *scale = 1;
-    *rms = sqrt((double)run->d);
-    if (how == SAE_SCALE_TOKEN) return SAE_OK; /* every row has that size */
-    norms n = {.d = run->d};
-    sae_status status = for_blocks(run, SCALE_ROWS, add_norms, &n, err);
-    if (status != SAE_OK) return status;
+    *rms = sqrt((double)run->d); /* with `token` every row has that size */
+    norms n = {.d = run->d, .first = sae_alloc((size_t)run->d, sizeof *n.first)};
+    if (!n.first) return sae_fail_memory(err, "a row", (size_t)run->d * sizeof *n.first);
+    /* `token` needs no scale: no reason to run a model on rows of later groups */
+    SAE_TRY(for_blocks(run, how == SAE_SCALE_TOKEN ? run->batch : SCALE_ROWS, add_norms, &n, err));
     double rows = (double)n.rows;
     if (how == SAE_SCALE_NORM) *scale = sqrt((double)run->d) / (n.sum / rows);
     if (how == SAE_SCALE_RMS) *scale = 1 / sqrt(n.square / rows);
-    *rms = *scale * sqrt(n.square / rows);
+    if (how != SAE_SCALE_TOKEN) *rms = *scale * sqrt(n.square / rows);
     if (!(isfinite(*scale) && *scale > 0))
-        return sae_fail(err, SAE_E_VALUE, "the activations have no size: E‖x‖ is %g over %lld rows", n.sum / rows,
-                        (long long)n.rows);
-    return SAE_OK;
+        status = sae_fail(err, SAE_E_VALUE, "the activations have no size: E‖x‖ is %g over %lld rows", n.sum / rows,
+                          (long long)n.rows);
+    else if (!n.differ && n.rows > 1)
+        status = sae_fail(err, SAE_E_VALUE,
+                          "the first %lld activations are all the same: there is nothing to learn from them",
+                          (long long)n.rows);
+done:
+    sae_free(n.first);
+    return status;
 }
 
 /* ---- b_dec ------------------------------------------------------------------------------------------ */

@@ -176,6 +176,26 @@ static void refusals(void **state)
     assert_true(diverged == SAE_OK || diverged == SAE_E_VALUE);
 }
 
+/* Rows without size, or all the same, are refused before anything is written, however they are scaled. */
+static void nothing_to_learn(void **state)
+{
+    fixture same = *(const fixture *)*state;
+    sae_error err;
+    same.rows = malloc(ROWS * D * sizeof *same.rows);
+    for (int value = 0; value < 2; value++) {
+        for (int i = 0; i < ROWS * D; i++) same.rows[i] = (float)(value * (1 + i % D));
+        for (int scale = SAE_SCALE_NONE; scale <= SAE_SCALE_TOKEN; scale++) {
+            sae_train_options o = small_options();
+            o.input_scale = scale;
+            assert_int_equal(train_with(&same, &o, "same", NULL, NULL, &err), SAE_E_VALUE);
+            bool none = value == 0 && (scale == SAE_SCALE_NORM || scale == SAE_SCALE_RMS);
+            assert_non_null(strstr(err.message, none ? "no size" : "all the same"));
+            assert_false(sae_file_exists(in_dir(&same, "same")));
+        }
+    }
+    free(same.rows);
+}
+
 static void no_allocation_inside_a_step(void **state)
 {
     const fixture *f = *state;
@@ -337,6 +357,7 @@ int main(void)
         cmocka_unit_test(alone_or_in_a_grid),
         cmocka_unit_test(warm_start),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(nothing_to_learn),
         cmocka_unit_test(no_allocation_inside_a_step),
         cmocka_unit_test(no_memory),
         cmocka_unit_test(streamed_once),
