@@ -51,8 +51,9 @@ def seconds_per_token(program, job, scratch, widths, ks):
 def of(job, program):
     kept = program.out / "steps" / "estimate.json"
     free = shutil.disk_usage(program.out).free
-    if kept.exists():
-        stored = json.loads(kept.read_text())
+    of_what = [dataclasses.asdict(job.setting), *map(str, job.text(job.args.text))]
+    stored = json.loads(kept.read_text()) if kept.exists() else {}
+    if stored.get("of") == json.loads(json.dumps(of_what)):
         return Cost(tuple(map(tuple, stored["parts"])), stored["disk"], free)
     print("Estimating time and disk …", flush=True)
     setting = job.setting
@@ -69,5 +70,5 @@ def of(job, program):
              ("evaluating, comparing and stitching", PASSES * setting.held_out_tokens * training))
     parameters = sum(2 * width * d for width in setting.widths) * len(setting.ks)
     disk = 4 * (tokens * (d + 3) + BYTES_IN_RUN * parameters)
-    kept.write_text(json.dumps({"parts": parts, "disk": disk}))
+    kept.write_text(json.dumps({"of": of_what, "parts": parts, "disk": disk}))
     return Cost(parts, disk, free)

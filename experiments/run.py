@@ -3,7 +3,8 @@
 usage: run.py --sae PROGRAM --out DIR --page FILE --setting demo|paper --model DIR --text FILE --held-out-text FILE [options]
 
 Activations, SAEs of every width and k from one pass, their evaluation, comparison and stitching of neighbours, a meta-SAE of the
-largest, and SAEs whose L0 was asked for. A run that was stopped goes on where it was. Needs Python's standard library only.
+largest, and SAEs whose L0 was asked for. A run that was stopped goes on where it was; with other options it makes
+again what they change. Needs Python's standard library only.
 """
 
 import argparse
@@ -82,8 +83,10 @@ def run(job, program):
     setting, args, out = job.setting, job.args, job.out
     acts = out / "acts-held-out"
     if setting.harvest_tokens:
-        program.step("harvest", "harvest", *job.text(args.text), "--max-tokens", setting.harvest_tokens, "--out", out / "acts")
-    program.step("harvest-held-out", "harvest", *job.text(args.held_out_text), "--max-tokens", setting.held_out_tokens, "--out", acts)
+        program.step("harvest", "harvest", *job.text(args.text), "--max-tokens", setting.harvest_tokens, "--out",
+                     out / "acts", "--force")
+    program.step("harvest-held-out", "harvest", *job.text(args.held_out_text), "--max-tokens", setting.held_out_tokens, "--out", acts,
+                 "--force")
     found = {"train": program.train("train", out / "saes", *job.train_source(), *setting.train_options, "--width",
                                     listed(setting.widths), "--k", listed(setting.ks), "--tokens", setting.train_tokens)}
     saes = [job.sae(width, k) for width in setting.widths for k in setting.ks]

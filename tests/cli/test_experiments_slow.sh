@@ -45,11 +45,18 @@ rm -r out/steps/asked.json out/asked
 works run
 same results.md first.md
 
+# with other options only what they change is made again, with all that follows
+works run --tokens 50000
+matches out.txt '^== train: '
+matches out.txt '^== meta-k4: '
+equals "harvests run again" "$(grep -c '^== harvest' out.txt)" 0
+matches results.md 'trained on 50,000 tokens'
+works run
+same results.md first.md
+
 run --widths 64,32 >out.txt 2>err.txt
 equals "exit status" $? 2
 matches err.txt 'ascending'
-run --model nosuch --estimate >out.txt 2>err.txt # the estimate is kept: nothing asks for the model
-rm -r out/steps
 run --model nosuch --estimate >out.txt 2>err.txt
 equals "exit status" $? 1
 matches err.txt 'nosuch'
