@@ -20,7 +20,7 @@ class Setting:
 
 
 DEMO = Setting(
-    name="demo", layer=4, widths=(256, 512, 2048, 8192), ks=(8, 32), train_tokens=4_000_000, harvest_tokens=2_400_000,
+    name="demo", layer=4, widths=(256, 512, 2048, 8192), ks=(8, 32), train_tokens=16_000_000, harvest_tokens=2_400_000,
     held_out_tokens=400_000, text_tokens=16_000, train_options=("--arch", "batchtopk", "--batch", "2048"),
     meta_share=2304 / 49152, meta_k=4, asked=("batchtopk,jumprelu,relu", 512, (8, 32)))
 
