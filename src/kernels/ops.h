@@ -16,10 +16,9 @@ typedef struct sae_adam {
     32 /* element j is added to lane j mod 32; lanes are then added in pairs l, l + 16, 8, 4, 2, 1                     \
         */
 
-/* One code on its way into gradients: f times row `row` belongs to slot `slot`. */
+/* One code on its way into gradients: row `row`, times a weight, belongs to slot `slot`. */
 typedef struct sae_entry {
     int32_t row, slot;
-    float f;
 } sae_entry;
 
 #define SAE_SLICE 128 /* dimensions that sae_ops.gather works on at a time: a few slots of them fit the first cache */
@@ -59,10 +58,10 @@ typedef struct sae_ops {
      * them, rows of w are `stride` apart. */
     void (*add_rows)(int64_t count, const int32_t *index, const float *f, float scale, const float *w, int64_t stride,
                      int64_t width, float *y);
-    /* For each entry in order: rows[slot] += f·x[row], over `width` ≤ SAE_SLICE dimensions; x and rows [slots] point at
-     * the first of these, all their rows are `stride` apart. sums [slots, SAE_SLICE] is scratch. */
-    void (*gather)(int64_t count, const sae_entry *entries, int64_t slots, const float *x, int64_t stride,
-                   int64_t width, float *rows, float *sums);
+    /* For each entry i in order: rows[slot] += f_i·x[row], over `width` ≤ SAE_SLICE dimensions; x and rows [slots]
+     * point at the first of these, all their rows are `stride` apart. sums [slots, SAE_SLICE] is scratch. */
+    void (*gather)(int64_t count, const sae_entry *entries, const float *f, int64_t slots, const float *x,
+                   int64_t stride, int64_t width, float *rows, float *sums);
     /* Indices j in [0, n) with not (z_j + (bias_j + x·norm_j + y·error_j) < low): written to hits, the count returned.
      * A NaN is a hit. */
     int64_t (*scan)(const sae_scan *scan, const float *z, int32_t *hits);

@@ -53,8 +53,8 @@ void sae_by_latent_fill(sae_by_latent *by, int64_t n, const sae_codes *codes, co
  *   ∂L/∂z_bi = −s·slope_bi,   gW_enc,i = Σ ∂L/∂z_bi c_b,   gb_enc,i = Σ ∂L/∂z_bi
  * followed by Adam on all rows and renormalised decoder rows. A latent's rows are read and written once.
  *
- * The decoder is updated first, then the encoder: what is gathered for one of them, e or c, has half the size of both
- * and stays in the last cache while the parameters stream past. */
+ * Where e and c are large, all of the decoder is updated first, then the encoder: what is gathered for one of them has
+ * half the size of both and stays in the last cache while the parameters stream past. */
 typedef struct sae_update_term {
     const sae_by_latent *codes;
     const float *e; /* [rows, d] residual of this term; with prefixes the slices of sae_residual_prefixes */
@@ -73,11 +73,13 @@ typedef struct sae_dense_gradient {
 
 /* What one thread works in. */
 typedef struct sae_update_scratch {
-    float *gradients;   /* [SAE_LATENT_GROUP, d] rows of W_dec or of W_enc */
-    float *bias;        /* [SAE_LATENT_GROUP] */
-    float *sums;        /* [SAE_LATENT_GROUP, SAE_SLICE] */
-    sae_entry *entries; /* [SAE_LATENT_GROUP·rows], touched only where codes are dense */
-    int32_t *starts;    /* [rows + 1] */
+    float *gradients;            /* [SAE_LATENT_GROUP, d] rows of W_dec or of W_enc */
+    float *bias;                 /* [SAE_LATENT_GROUP] */
+    float *sums;                 /* [SAE_LATENT_GROUP, SAE_SLICE] */
+    sae_entry *entries;          /* [SAE_LATENT_GROUP·rows], touched only where codes are dense */
+    float *weights;              /* [2, SAE_LATENT_GROUP·rows] of the entries, for W_dec and for W_enc */
+    int32_t *starts;             /* [rows + 1] */
+    const sae_by_latent *sorted; /* whose entries of the latents at hand these are; NULL: nobody's */
 } sae_update_scratch;
 
 sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t rows, sae_error *err);

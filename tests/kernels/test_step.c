@@ -263,7 +263,7 @@ static void gathering(void **state)
     sae_entry entries[ENTRIES];
     int32_t rows[ENTRIES];
     for (int i = 0; i < ENTRIES; i++) {
-        entries[i] = (sae_entry){i / 5 % 40, (i * 3) % SLOTS, f[i]};
+        entries[i] = (sae_entry){i / 5 % 40, (i * 3) % SLOTS};
         rows[i] = (i * 7) % 40;
     }
     const int64_t widths[] = {STRIDE, SAE_SLICE, 100, 33, 7, 1};
@@ -277,7 +277,7 @@ static void gathering(void **state)
             for (int i = 0; i < ENTRIES; i++) ops->axpy(width, scale * f[i], x + rows[i] * STRIDE, expected);
             assert_memory_equal(sums, expected, sizeof sums);
             if (width > SAE_SLICE) continue;
-            ops->gather(ENTRIES, entries, SLOTS, x, STRIDE, width, sums, scratch);
+            ops->gather(ENTRIES, entries, f, SLOTS, x, STRIDE, width, sums, scratch);
             for (int i = 0; i < ENTRIES; i++)
                 ops->axpy(width, f[i], x + entries[i].row * STRIDE, expected + entries[i].slot * STRIDE);
             assert_memory_equal(sums, expected, sizeof sums);

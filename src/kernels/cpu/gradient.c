@@ -20,8 +20,9 @@ sae_status sae_update_scratch_new(sae_update_scratch *out, int64_t d, int64_t ro
     s.bias = sae_alloc(SAE_LATENT_GROUP, sizeof *s.bias);
     s.sums = sae_alloc(SAE_LATENT_GROUP * SAE_SLICE, sizeof *s.sums);
     s.entries = sae_alloc((size_t)rows * SAE_LATENT_GROUP, sizeof *s.entries);
+    s.weights = sae_alloc((size_t)rows * 2 * SAE_LATENT_GROUP, sizeof *s.weights);
     s.starts = sae_alloc((size_t)rows + 1, sizeof *s.starts);
-    if (!s.gradients || !s.bias || !s.sums || !s.entries || !s.starts) {
+    if (!s.gradients || !s.bias || !s.sums || !s.entries || !s.weights || !s.starts) {
         sae_update_scratch_clear(&s);
         return sae_fail_memory(err, "gradients", (size_t)rows * SAE_LATENT_GROUP * sizeof *s.entries);
     }
@@ -35,6 +36,7 @@ void sae_update_scratch_clear(sae_update_scratch *s)
     sae_free(s->bias);
     sae_free(s->sums);
     sae_free(s->entries);
+    sae_free(s->weights);
     sae_free(s->starts);
     *s = (sae_update_scratch){0};
 }
@@ -88,30 +90,35 @@ int64_t sae_gradient_order(const sae_update *u)
 }
 
 /* The group's codes by row, in the group's order within a row: a counting sort. */
-static int64_t sort_by_row(const sae_update *u, const sae_update_term *term, const float *weights,
-                           const int32_t *latents, int64_t count, sae_update_scratch *s)
+static void sort_by_row(const sae_update *u, const sae_update_term *term, const int32_t *latents, int64_t count,
+                        sae_update_scratch *s)
 {
     const sae_by_latent *codes = term->codes;
+    float *dec = s->weights, *enc = dec + SAE_LATENT_GROUP * u->rows;
     memset(s->starts, 0, (size_t)(u->rows + 1) * sizeof *s->starts);
     for (int64_t i = 0; i < count; i++)
         for (int64_t j = codes->offsets[latents[i]]; j < codes->offsets[latents[i] + 1]; j++)
             s->starts[codes->row[j] + 1]++;
     for (int64_t b = 0; b < u->rows; b++) s->starts[b + 1] += s->starts[b];
-    int64_t entries = s->starts[u->rows];
     for (int64_t i = 0; i < count; i++)
-        for (int64_t j = codes->offsets[latents[i]]; j < codes->offsets[latents[i] + 1]; j++)
-            s->entries[s->starts[codes->row[j]]++] = (sae_entry){codes->row[j], (int32_t)i, -term->scale * weights[j]};
-    return entries;
+        for (int64_t j = codes->offsets[latents[i]]; j < codes->offsets[latents[i] + 1]; j++) {
+            int32_t at = s->starts[codes->row[j]]++;
+            s->entries[at] = (sae_entry){codes->row[j], (int32_t)i};
+            dec[at] = -term->scale * codes->f[j];
+            enc[at] = -term->scale * codes->slope[j];
+        }
+    s->sorted = codes;
 }
 
 static void gather_dense(const sae_update *u, const sae_ops *ops, const sae_update_term *term, sae_side side,
-                         const int32_t *latents, int64_t count, sae_update_scratch *s)
+                         const int32_t *latents, int64_t count, int64_t entries, sae_update_scratch *s)
 {
-    summands sum = summands_of(u, term, side, latents[0]);
-    int64_t d = u->d, entries = sort_by_row(u, term, sum.weights, latents, count, s);
-    for (int64_t j = 0; j < d; j += SAE_SLICE) {
-        int64_t width = d - j < SAE_SLICE ? d - j : SAE_SLICE;
-        ops->gather(entries, s->entries, count, sum.x + j, d, width, s->gradients + j, s->sums);
+    const float *x = summands_of(u, term, side, latents[0]).x, *weights = s->weights;
+    if (side == SAE_ENCODER) weights += SAE_LATENT_GROUP * u->rows;
+    if (s->sorted != term->codes) sort_by_row(u, term, latents, count, s);
+    for (int64_t j = 0; j < u->d; j += SAE_SLICE) {
+        int64_t width = u->d - j < SAE_SLICE ? u->d - j : SAE_SLICE;
+        ops->gather(entries, s->entries, weights, count, x + j, u->d, width, s->gradients + j, s->sums);
     }
 }
 
@@ -132,7 +139,7 @@ static void gather(const sae_update *u, const sae_ops *ops, const sae_update_ter
     for (int64_t i = 0; i < count; i++) codes += codes_of(term, latents[i]);
     /* every row about twice: from there on fetching it once pays */
     if (codes >= 2 * u->rows && same_summands(u, term, side, latents, count))
-        gather_dense(u, ops, term, side, latents, count, s);
+        gather_dense(u, ops, term, side, latents, count, codes, s);
     else
         for (int64_t i = 0; i < count; i++) gather_sparse(u, ops, term, side, latents[i], s->gradients + i * u->d);
 }

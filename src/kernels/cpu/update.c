@@ -55,8 +55,8 @@ static double update_group(const sae_update *u, const sae_ops *ops, sae_side sid
     return 0;
 }
 
-/* `count` latents whose gradients are formed together. */
-static double together(const sae_update *u, const sae_ops *ops, const pass *p, sae_side side, const int32_t *latents,
+/* One side of `count` latents whose gradients are formed together. */
+static double one_side(const sae_update *u, const sae_ops *ops, const pass *p, sae_side side, const int32_t *latents,
                        int64_t count, float *bias_sum, sae_update_scratch *s)
 {
     sae_gradient_rows(u, ops, side, latents, count, s);
@@ -65,18 +65,30 @@ static double together(const sae_update *u, const sae_ops *ops, const pass *p, s
     return p->use(u, ops, side, p->factor, latents, count, s);
 }
 
-/* The latents of a group, together if `shared`, else one by one. */
-static void run_group(const sae_update *u, const sae_ops *ops, const pass *p, sae_side side, int64_t group, bool shared)
+/* Sides `from` to `to` of a group's latents, together if `shared`, else one by one. */
+static void run_group(const sae_update *u, const sae_ops *ops, const pass *p, int from, int to, int64_t group,
+                      bool shared)
 {
     sae_update_scratch *s = &u->scratch[omp_get_thread_num()];
     float *bias_sum = u->bias_sums + group * u->d;
-    int64_t first = group * SAE_LATENT_GROUP, rest = u->n - first, at = 0;
+    int64_t first = group * SAE_LATENT_GROUP, rest = u->n - first;
     int64_t count = rest < SAE_LATENT_GROUP ? rest : SAE_LATENT_GROUP, step = shared ? count : 1;
-    double sum = 0;
-    if (side == SAE_ENCODER) memset(bias_sum, 0, (size_t)u->d * sizeof *bias_sum);
-    for (; at < count; at += step) sum += together(u, ops, p, side, u->order + first + at, step, bias_sum, s);
-    u->squares[side * groups_of(u) + group] = sum;
-    if (p->refresh && side == SAE_ENCODER) sae_shadow_rows(u->shadow, ops, u->order + first, count, u->W_enc);
+    double sums[2] = {0};
+    if (to == SAE_ENCODER) memset(bias_sum, 0, (size_t)u->d * sizeof *bias_sum);
+    for (int64_t at = 0; at < count; at += step) {
+        s->sorted = NULL;
+        for (int side = from; side <= to; side++)
+            sums[side] += one_side(u, ops, p, (sae_side)side, u->order + first + at, step, bias_sum, s);
+    }
+    for (int side = from; side <= to; side++) u->squares[side * groups_of(u) + group] = sums[side];
+    if (p->refresh && to == SAE_ENCODER) sae_shadow_rows(u->shadow, ops, u->order + first, count, u->W_enc);
+}
+
+/* Both sides of a latent in one visit, or the decoder in a first sweep and the encoder in a second: that costs a second
+ * sort of the codes of latents that share rows, and pays where e and c together crowd the last cache. */
+static bool both_at_once(const sae_update *u)
+{
+    return 2 * u->rows * u->d * (int64_t)sizeof(float) <= (int64_t)12 << 20;
 }
 
 enum { RUN = 4 }; /* groups that a thread takes at a time, so that it walks along the parameters */
@@ -85,12 +97,14 @@ static void for_groups(const sae_update *u, const pass *p)
 {
     const sae_ops *ops = sae_ops_best();
     int64_t groups = groups_of(u), shared = (sae_gradient_order(u) + SAE_LATENT_GROUP - 1) / SAE_LATENT_GROUP;
+    int sides = both_at_once(u) ? 2 : 1;
 #pragma omp parallel num_threads(u->threads)
-    for (sae_side side = SAE_DECODER; side <= SAE_ENCODER; side++) {
+    for (int from = SAE_DECODER; from <= SAE_ENCODER; from += sides) {
+        int to = from + sides - 1;
 #pragma omp for schedule(dynamic) nowait
-        for (int64_t group = 0; group < shared; group++) run_group(u, ops, p, side, group, true);
+        for (int64_t group = 0; group < shared; group++) run_group(u, ops, p, from, to, group, true);
 #pragma omp for schedule(dynamic, RUN) nowait
-        for (int64_t group = shared; group < groups; group++) run_group(u, ops, p, side, group, false);
+        for (int64_t group = shared; group < groups; group++) run_group(u, ops, p, from, to, group, false);
     }
 }
 

@@ -114,13 +114,13 @@ static inline void prefetch_slice(const float *x)
 }
 
 /* sums[slot] += f·x over one block, for entries of one row. */
-static inline void add_block(const sae_entry *entries, int64_t count, const float *x, float *sums)
+static inline void add_block(const sae_entry *entries, const float *weights, int64_t count, const float *x, float *sums)
 {
     vf row[SUMS];
     load_block(x, row);
     for (int64_t i = 0; i < count; i++) {
         float *sum = sums + (int64_t)entries[i].slot * SAE_SLICE;
-        vf f = vf_set(entries[i].f);
+        vf f = vf_set(weights[i]);
         for (int v = 0; v < SUMS; v++) vf_store(sum + v * SAE_WIDTH, vf_load(sum + v * SAE_WIDTH) + f * row[v]);
     }
 }
@@ -132,8 +132,8 @@ static inline void copy(int64_t count, const float *x, float *y)
     for (; j < count; j++) y[j] = x[j];
 }
 
-static void gather(int64_t count, const sae_entry *entries, int64_t slots, const float *x, int64_t stride,
-                   int64_t width, float *rows, float *sums)
+static void gather(int64_t count, const sae_entry *entries, const float *f, int64_t slots, const float *x,
+                   int64_t stride, int64_t width, float *rows, float *sums)
 {
     for (int64_t r = 0; r < slots; r++) copy(width, rows + r * stride, sums + r * SAE_SLICE);
     for (int64_t i = 0, end; i < count; i = end) {
@@ -141,9 +141,9 @@ static void gather(int64_t count, const sae_entry *entries, int64_t slots, const
         const float *row = x + entries[i].row * stride;
         if (end < count) prefetch_slice(x + entries[end].row * stride);
         int64_t j = 0;
-        for (; j + BLOCK <= width; j += BLOCK) add_block(entries + i, end - i, row + j, sums + j);
+        for (; j + BLOCK <= width; j += BLOCK) add_block(entries + i, f + i, end - i, row + j, sums + j);
         for (int64_t k = i; j < width && k < end; k++)
-            axpy(width - j, entries[k].f, row + j, sums + (int64_t)entries[k].slot * SAE_SLICE + j);
+            axpy(width - j, f[k], row + j, sums + (int64_t)entries[k].slot * SAE_SLICE + j);
     }
     for (int64_t r = 0; r < slots; r++) copy(width, sums + r * SAE_SLICE, rows + r * stride);
 }
