@@ -37,8 +37,8 @@ def arguments():
     parser.add_argument("--k", type=int, default=8)
     parser.add_argument("--batch", type=int, default=4096)
     parser.add_argument("--ctx", type=int, default=128)
-    parser.add_argument("--lr", type=float, default=2e-3,
-                        help="learning rate of SAELens: that of sae.c here; with its own default, 3e-4, it ends far behind")
+    parser.add_argument("--lr", type=float, default=4e-3,
+                        help="learning rate of both, the auto of sae.c; with SAELens' own default, 3e-4, it ends far behind")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -112,7 +112,7 @@ def sae_c(precision):
                    "--hook", f"blocks.{problem.layer}.hook_resid_post", "--ctx", problem.ctx, "--max-tokens",
                    contexts * problem.ctx, "--tokens", steps(problem) * problem.batch, "--arch", "batchtopk", "--width",
                    problem.n, "--k", problem.k, "--batch", problem.batch, "--threads", problem.threads, "--precision",
-                   precision, "--out", out, "--quiet", "--json"]
+                   precision, "--lr", problem.lr, "--out", out, "--quiet", "--json"]
         printed, times = timed(command)
         result = json.loads(printed)
         return {**times, "model": result["reading_seconds"], "train": result["seconds"] - result["reading_seconds"]}
