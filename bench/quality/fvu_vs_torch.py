@@ -13,12 +13,12 @@ import json
 import math
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
 import numpy as np
 import torch
+from program import train, usable_rows
 from safetensors.numpy import load_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "parity"))
@@ -48,26 +48,17 @@ def arguments():
     return args
 
 
-def usable_rows(folder):
-    """Rows of an activation directory without the first position of each context."""
-    shards = [load_file(path) for path in sorted(pathlib.Path(folder).glob("acts-*.safetensors"))]
-    return np.concatenate([shard["acts"][shard["positions"] != 0].astype(np.float32) for shard in shards])
-
-
 # ---- the two trainings: each returns a list of SAEs in raw space -----------------------------------------
 
 
 def train_with_sae(args, width):
     """{(arch, seed): SAE} from one run of the program over the grid."""
     out = pathlib.Path(args.out) / f"sae-{width}"
-    options = {"acts": args.acts, "arch": ",".join(args.arch), "width": width, "k": args.k, "batch": args.batch,
-               "lr": args.lr, "tokens": args.tokens, "warmup": 0.1, "decay": 0.2, "held-out": 0, "out": out,
+    options = {"arch": ",".join(args.arch), "width": width, "k": args.k, "batch": args.batch,
+               "lr": args.lr, "tokens": args.tokens, "warmup": 0.1, "decay": 0.2, "held-out": 0,
                "seed": ",".join(map(str, range(args.seeds)))}
-    command = [args.sae, "train", "--json", "--quiet", "--force"]
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
-    result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    return {(sae["arch"], i % args.seeds): read_sae(sae["path"]) for i, sae in enumerate(result["saes"])}
+    saes = train(args.sae, args.acts, out, **options)["saes"]
+    return {(sae["arch"], i % args.seeds): read_sae(sae["path"]) for i, sae in enumerate(saes)}
 
 
 def read_sae(folder):

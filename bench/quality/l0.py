@@ -15,9 +15,9 @@ import json
 import math
 import pathlib
 import statistics
-import subprocess
 import sys
 
+import program
 import synthetic
 
 L0_LIMIT, JUMP_LIMIT, RELU_LIMIT = 0.03, 0.01, 0.02
@@ -45,12 +45,9 @@ def arguments():
 
 def train(args, acts, out, **options):
     """The SAEs of one run: dicts with arch, n, l0 (asked), lambda, held_out."""
-    command = [args.sae, "train", "--json", "--quiet", "--force", "--acts", str(acts), "--out", str(out)]
     settings = {"tokens": args.steps * args.batch, "batch": args.batch, "lr": args.lr, "warmup": 0.1, "decay": 0.2,
                 "held-out": 0.05, **options}
-    for name, value in settings.items():
-        command += [f"--{name}", str(value)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)["saes"]
+    return program.train(args.sae, acts, out, **settings)["saes"]
 
 
 def listed(values):

@@ -8,13 +8,11 @@ auto leaves at most 8 % dead (latents that never fired on the rows held out, rar
 """
 
 import argparse
-import json
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
-from safetensors import safe_open
+import program
 
 FVU_LIMIT, DEAD_LIMIT = 0.12, 0.08
 SWEEP = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
@@ -43,12 +41,7 @@ def join_layers(folder, out):
     """Rows of all harvests in `folder` side by side, each of them scaled to a mean square of 1; first positions left out."""
     sides = []
     for harvest in sorted(path for path in folder.iterdir() if path.is_dir()):
-        about = json.loads((harvest / "acts.json").read_text())
-        shards = []
-        for shard in sorted(harvest.glob("*.safetensors")):
-            with safe_open(shard, "np") as tensors:
-                shards.append(tensors.get_tensor("acts"))
-        x = np.concatenate(shards).astype(np.float32).reshape(-1, about["ctx"], about["d"])[:, 1:].reshape(-1, about["d"])
+        x = program.usable_rows(harvest)
         sides.append(x / np.sqrt(np.mean(x.astype(np.float64) ** 2)).astype(np.float32))
     np.save(out, np.concatenate(sides, 1))
 
@@ -56,9 +49,7 @@ def join_layers(folder, out):
 def train(args, rows, out, case):
     _, kind, width, l0, tokens, batch = case
     rates = ",".join(["auto", *(f"{rate:g}" for rate in SWEEP)])
-    command = [args.sae, "train", "--json", "--quiet", "--force", "--acts", str(rows), "--out", str(out), "--arch", kind,
-               "--width", str(width), "--l0", str(l0), "--tokens", str(tokens), "--batch", str(batch), "--lr", rates]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return program.train(args.sae, rows, out, arch=kind, width=width, l0=l0, tokens=tokens, batch=batch, lr=rates)
 
 
 def show(case, run, failed):

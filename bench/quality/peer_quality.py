@@ -25,9 +25,9 @@ import sys
 import time
 
 import numpy as np
+import program
 import synthetic
 import torch
-from safetensors.numpy import load_file
 
 # Comes along as a dependency of a dependency, of another build than torch: importing it is to fail, then nobody tries.
 sys.modules["torchvision"] = None
@@ -84,8 +84,7 @@ def model_rows(args):
     """Usable rows (not the first of a context) in one random order, as a file that both read."""
     path = pathlib.Path(args.out) / "shuffled.npy"
     if not path.exists():
-        shards = [load_file(shard) for shard in sorted(pathlib.Path(args.acts).glob("acts-*.safetensors"))]
-        rows = np.concatenate([shard["acts"][shard["positions"] != 0].astype(np.float32) for shard in shards])
+        rows = program.usable_rows(args.acts)
         np.save(path, rows[np.random.default_rng(0).permutation(len(rows))])
     rows = np.load(path, mmap_mode="r")
     return Data("activations", path, rows, args.held_out, args.k, tuple(rows.shape[1] * factor for factor in (1, 4, 16)), True,
@@ -188,15 +187,11 @@ def train_ours(args, arch, data, width, seeds, l0, start=None):
     """Folders of one run of the program, by seed; from the weights of the SAE `start`."""
     d = data.rows.shape[1]
     out = data.out / f"sae-{arch}-{width}-{l0:.4g}{'' if start is None else f'-{start.name}'}"
-    command = [args.sae, "train", "--json", "--quiet", "--force", "--acts", str(data.path), "--out", str(out)]
     settings = {"arch": arch, "width": width, "l0": f"{l0:.6g}", "lr": args.lr, "seed": ",".join(map(str, seeds)),
                 "tokens": data.steps * args.batch, "batch": args.batch, "warmup": 0.1, "decay": 0.2, "clip": 1,
                 "input-scale": "rms", "k-aux": d // 2, "aux-norm": "variance", "dead-tokens": data.steps * args.batch // 10,
                 "shuffle": "off", "held-out": 0, **({"b-dec-init": "median"} if start is None else {"init": start})}
-    for name, value in settings.items():
-        command += [f"--{name}", str(value)]
-    result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    return [sae["path"] for sae in result["saes"]]
+    return [sae["path"] for sae in program.train(args.sae, data.path, out, **settings)["saes"]]
 
 
 def judge(args, data, folders):

@@ -52,8 +52,6 @@ typedef struct sae_ops {
     double (*sum_squares)(const float *a, int64_t d);
     /* y += a·x. */
     void (*axpy)(int64_t d, float a, const float *x, float *y);
-    /* y += a·x + b·w: two axpys in that order, one pass over y. */
-    void (*axpy2)(int64_t d, float a, const float *x, float b, const float *w, float *y);
     /* y += (scale·f_j)·w_{index_j} for each j < count in turn, over `width` dimensions; w and y point at the first of
      * them, rows of w are `stride` apart. */
     void (*add_rows)(int64_t count, const int32_t *index, const float *f, float scale, const float *w, int64_t stride,

@@ -58,6 +58,11 @@ static void sums(void **state)
     fill(x, MAX, 1);
     fill(w, MAX, 2);
     fill(y0, MAX, 3);
+    const int32_t both[2] = {0, 1};
+    const float factors[2] = {-0.3f, 1.7f};
+    float rows[2 * MAX];
+    memcpy(rows, x, sizeof x);
+    memcpy(rows + MAX, w, sizeof w);
     for (int table = 0; sae_ops_at(table); table++) {
         const sae_ops *ops = sae_ops_at(table);
         for (int d = 0; d < MAX; d += 7) {
@@ -71,7 +76,7 @@ static void sums(void **state)
             }
             ops->axpy(d, 0.3f, x, one);
             ops->axpy(d, -1.7f, w, one);
-            ops->axpy2(d, 0.3f, x, -1.7f, w, two);
+            ops->add_rows(2, both, factors, -1, rows, MAX, d, two);
             assert_memory_equal(one, expected, (size_t)d * sizeof(float));
             assert_memory_equal(two, expected, (size_t)d * sizeof(float));
             assert_memory_equal(one + d, y0 + d, (size_t)(MAX - d) * sizeof(float));

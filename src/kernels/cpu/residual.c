@@ -9,11 +9,7 @@
 static void subtract(const sae_ops *ops, const sae_codes *codes, const float *W_dec, int64_t d, int64_t first,
                      int64_t end, float *y)
 {
-    int64_t j = first;
-    for (; j + 2 <= end; j += 2)
-        ops->axpy2(d, -codes->values[j], W_dec + codes->latents[j] * d, -codes->values[j + 1],
-                   W_dec + codes->latents[j + 1] * d, y);
-    if (j < end) ops->axpy(d, -codes->values[j], W_dec + codes->latents[j] * d, y);
+    ops->add_rows(end - first, codes->latents + first, codes->values + first, -1, W_dec, d, d, y);
 }
 
 static void slopes(const sae_ops *ops, const sae_codes *codes, const float *W_dec, int64_t d, int64_t first,

@@ -69,15 +69,6 @@ static void axpy(int64_t d, float a, const float *x, float *y)
     for (; j < d; j++) y[j] += a * x[j];
 }
 
-static void axpy2(int64_t d, float a, const float *x, float b, const float *w, float *y)
-{
-    int64_t j = 0;
-    vf va = vf_set(a), vb = vf_set(b);
-    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH)
-        vf_store(y + j, (vf_load(y + j) + va * vf_load(x + j)) + vb * vf_load(w + j));
-    for (; j < d; j++) y[j] = (y[j] + a * x[j]) + b * w[j];
-}
-
 #define SUMS  8 /* vectors of a row of sums that stay in registers while what is added to them passes */
 #define BLOCK (SUMS * SAE_WIDTH)
 
@@ -322,7 +313,6 @@ const sae_ops TABLE(SAE_ISA) = {
     .dot4 = dot4,
     .sum_squares = sum_squares,
     .axpy = axpy,
-    .axpy2 = axpy2,
     .add_rows = add_rows,
     .gather = gather,
     .scan = scan,
