@@ -63,6 +63,10 @@ typedef struct sae_ops {
     /* Indices j in [0, n) with not (z_j + (bias_j + x·norm_j + y·error_j) < low): written to hits, the count returned.
      * A NaN is a hit. */
     int64_t (*scan)(const sae_scan *scan, const float *z, int32_t *hits);
+    /* out_j = z_j + (bias_j + x·norm_j + y·error_j): what scan compares. */
+    void (*reach)(const sae_scan *scan, const float *z, float *out);
+    /* How many of x [n] are > t; a NaN is not. */
+    int64_t (*count_above)(const float *x, int64_t n, float t);
     /* out [d] = x rounded to bfloat16, to nearest, ties to even; results below the normal numbers become 0, as the
      * processors' products take them. Returns Σ (x_j − out_j)² in double, any order. */
     double (*to_bf16)(const float *x, int64_t d, uint16_t *out);

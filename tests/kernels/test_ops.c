@@ -102,16 +102,21 @@ static void scans(void **state)
             for (int n = 0; n <= MAX; n += 3) {
                 int32_t hits[MAX];
                 sae_scan scan = {n, bias, norm, error, 0.01f, -0.3f, lows[l]};
-                int64_t count = sae_ops_at(table)->scan(&scan, z, hits), at = 0;
+                int64_t count = sae_ops_at(table)->scan(&scan, z, hits), at = 0, above = 0;
+                float reach[MAX];
+                sae_ops_at(table)->reach(&scan, z, reach);
                 for (int j = 0; j < n; j++) {
                     float x = 0.01f * norm[j], y = -0.3f * error[j], slack = bias[j] + x;
                     slack = slack + y;
+                    assert_memory_equal(&reach[j], &(float){z[j] + slack}, sizeof *reach);
+                    above += z[j] + slack > lows[l];
                     if (!(z[j] + slack < lows[l])) {
                         assert_true(at < count);
                         assert_int_equal(hits[at++], j);
                     }
                 }
                 assert_int_equal(at, count);
+                assert_int_equal(sae_ops_at(table)->count_above(reach, n, lows[l]), above);
             }
 }
 

@@ -26,6 +26,8 @@ static void worker_free(sae_worker *w)
     sae_free(w->w_sum);
     sae_free(w->columns);
     sae_free(w->hits);
+    sae_free(w->least_bias);
+    sae_free(w->least);
     sae_free(w->c);
     sae_free(w->c_low);
     sae_free(w->c_scale);
@@ -76,6 +78,8 @@ static bool worker_new(sae_worker *w, const sae_encoder *e, int64_t batch_entrie
     w->w_norm = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
     w->w_error = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
     w->hits = sae_alloc(SAE_TILE_LATENTS, sizeof(int32_t));
+    w->least_bias = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
+    w->least = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
     w->c = sae_alloc(SAE_TILE_ROWS * d, sizeof(float));
     w->norm = sae_alloc(SAE_TILE_ROWS, sizeof(float));
     w->reach = sae_alloc(SAE_TILE_ROWS, sizeof(double));
@@ -88,9 +92,9 @@ static bool worker_new(sae_worker *w, const sae_encoder *e, int64_t batch_entrie
     w->found.latent = sae_realloc(NULL, entries, sizeof(int32_t));
     w->found.value = sae_realloc(NULL, entries, sizeof(float));
     w->found.capacity = (int64_t)entries;
-    return w->z && w->bias && w->near_bias && w->w && w->w_norm && w->w_error && w->hits && w->c && w->norm &&
-           w->reach && w->by_norm && w->by_error && w->filter && w->list_count && w->found.row && w->found.latent &&
-           w->found.value;
+    return w->z && w->bias && w->near_bias && w->w && w->w_norm && w->w_error && w->hits && w->least_bias && w->least &&
+           w->c && w->norm && w->reach && w->by_norm && w->by_error && w->filter && w->list_count && w->found.row &&
+           w->found.latent && w->found.value;
 }
 
 /* What a worker multiplies in low precision with. */

@@ -33,6 +33,8 @@ typedef struct sae_worker {
     int32_t *w_sum;               /* [SAE_TILE_LATENTS] sums of bytes */
     float *columns;               /* [SAE_SPLIT, SAE_TILE_LATENTS] and values of dimensions that are split off */
     int32_t *hits;                /* [SAE_TILE_LATENTS] */
+    float *least_bias;            /* [SAE_TILE_LATENTS] ROW: biases, to find what entries cannot be below */
+    float *least;                 /* [SAE_TILE_LATENTS] that */
     float *c;                     /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
     void *c_low;                  /* [SAE_TILE_ROWS, depth] the rows in low precision */
     float *c_scale;               /* [SAE_TILE_ROWS] int8: their scales */

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 
+#include <math.h>
 #include <string.h>
 
 static bool grow(sae_found *found)
@@ -113,30 +114,56 @@ static void scan_near(const sae_screen *screen, sae_worker *worker, const sae_ti
     }
 }
 
+/* ROW: raises the filter of a row to where k of its values still lie above it: exact ones in its list, and what those
+ * of this part cannot be below. Many entries of a row's first tiles pass a filter that was made for all rows; they cost
+ * comparisons here in place of exact dots. Returns whether it was raised. */
+static bool raise_filter(const sae_screen *screen, sae_worker *worker, const sae_tile *part, const float *products,
+                         int64_t block_row)
+{
+    enum { ROUNDS = 12 };
+    const sae_ops *ops = screen->ops;
+    const float *listed = worker->found.value + block_row * screen->list_capacity;
+    float from = worker->filter[block_row], to = (float)(worker->reach[block_row] * part->size);
+    uint32_t low, high; /* positive floats sort like their bits */
+    sae_tile_least(screen, worker, part, products, block_row);
+    memcpy(&low, &from, sizeof low);
+    memcpy(&high, &to, sizeof high);
+    for (int round = 0; round <= ROUNDS && low < high; round++) {
+        uint32_t middle = round == 0 ? low : low + (high - low) / 2;
+        float t;
+        memcpy(&t, &middle, sizeof t);
+        int64_t above = ops->count_above(listed, worker->list_count[block_row], t) +
+                        ops->count_above(worker->least, part->count, t);
+        if (above >= screen->job->k)
+            low = middle;
+        else if (round == 0)
+            return false;
+        else
+            high = middle;
+    }
+    memcpy(&to, &low, sizeof to);
+    worker->filter[block_row] = fmaxf(from, to - (float)screen->job->d * 0x1p-124f);
+    return worker->filter[block_row] > from;
+}
+
+enum { WORTH = 16 }; /* entries whose exact dots cost more than raising the filter */
+
 static void scan_row(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *products,
                      const float *c, int64_t block_row, int64_t row)
 {
     const sae_encode_job *job = screen->job;
-    float t = job->filter == SAE_FILTER_ROW ? worker->filter[block_row] : worker->cut;
-    sae_scan limits = sae_tile_limits(screen, worker, at, block_row, t);
+    bool by_row = job->filter == SAE_FILTER_ROW;
+    sae_scan limits = sae_tile_limits(screen, worker, at, block_row, by_row ? worker->filter[block_row] : worker->cut);
     int64_t hits = screen->ops->scan(&limits, products, worker->hits);
+    if (by_row && hits >= WORTH && limits.low > -HUGE_VALF && raise_filter(screen, worker, at, products, block_row)) {
+        limits = sae_tile_limits(screen, worker, at, block_row, worker->filter[block_row]);
+        hits = screen->ops->scan(&limits, products, worker->hits);
+    }
     worker->rescored += hits;
-    int64_t h = 0;
-    for (; h < hits; h += 4) {
-        float z[4];
-        const float *rows[4];
-        int32_t latents[4];
-        int64_t group = hits - h < 4 ? hits - h : 4;
-        for (int64_t g = 0; g < 4; g++) {
-            latents[g] = sae_tile_latent(job, at->first + worker->hits[h + (g < group ? g : 0)]);
-            rows[g] = job->W_enc + latents[g] * job->d;
-        }
-        if (group > 1)
-            screen->ops->dot4(c, rows, job->d, z);
-        else
-            z[0] = screen->ops->dot(c, rows[0], job->d);
-        for (int64_t g = 0; g < group; g++)
-            store(screen, worker, block_row, row, latents[g], z[g] + job->b_enc[latents[g]]);
+    for (int64_t h = 0; h < hits; h++) {
+        int32_t latent = sae_tile_latent(job, at->first + worker->hits[h]);
+        float z = screen->ops->dot(c, job->W_enc + latent * job->d, job->d);
+        store(screen, worker, block_row, row, latent, z + job->b_enc[latent]);
     }
 }
 

@@ -16,6 +16,7 @@
  * With C ≥ ‖c‖, ‖ĉ‖, with ‖ŵ‖ ≤ ‖w‖ + ‖w − ŵ‖, and R = C but for bytes, an entry can reach t only if
  *     ẑ + (b + 2⁻²¹(|b| + |θ|)) + x‖w‖ + y‖w − ŵ‖ ≥ t − d·2⁻¹²⁴,
  *     x = ‖c − ĉ‖ + C·κ,   y = R + C·κ,   κ = 1.02·d·(2⁻²³ + 2⁻²⁴) + 2⁻²¹, and 2⁻¹⁹ more for bytes.
+ * All of this holds in both directions, so an entry is at least ẑ + (b − 2⁻²¹|b|) − x‖w‖ − y‖w − ŵ‖ − d·2⁻¹²⁴.
  * A NaN in the tile is always recomputed, as is a row whose sums could overflow on the way (C(‖w‖ + ‖w − ŵ‖) ≥ 2¹²⁰).
  */
 #include "kernels/cpu/tile.h"
@@ -181,6 +182,7 @@ sae_tile sae_tile_at(const sae_screen *screen, sae_worker *worker, int64_t first
         int64_t i = sae_tile_latent(job, first + j);
         double b = (double)job->b_enc[i], theta = thresholds ? (double)job->theta[i] : 0;
         worker->bias[j] = rounded_up(b - theta + 0x1p-21 * (fabs(b) + fabs(theta)));
+        worker->least_bias[j] = -rounded_up(-(b - 0x1p-21 * fabs(b)));
         double size = (double)t.limits.norm[j] + (low ? (double)t.limits.error[j] : 0);
         if (size > t.size || isnan(size)) t.size = size;
         if (!job->near) continue;
@@ -238,4 +240,13 @@ sae_scan sae_tile_limits(const sae_screen *screen, const sae_worker *worker, con
     limits.y = worker->by_error[b];
     limits.low = worker->reach[b] * at->size < 0x1p120 ? -rounded_up(-low) : -HUGE_VALF;
     return limits;
+}
+
+void sae_tile_least(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *products, int64_t b)
+{
+    sae_scan below = at->limits;
+    below.bias = worker->least_bias + at->offset;
+    below.x = -worker->by_norm[b];
+    below.y = -worker->by_error[b];
+    screen->ops->reach(&below, products, worker->least);
 }

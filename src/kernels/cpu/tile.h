@@ -42,4 +42,8 @@ const float *sae_tile_row(const sae_screen *screen, sae_worker *worker, const sa
 /* What an entry of row b must reach in this tile, for the filter t. */
 sae_scan sae_tile_limits(const sae_screen *screen, const sae_worker *worker, const sae_tile *at, int64_t b, float t);
 
+/* worker->least [at->count]: exact values of row b in this tile are not more than d·2⁻¹²⁴ below these. Of no use for a
+ * row whose sums could overflow. */
+void sae_tile_least(const sae_screen *screen, sae_worker *worker, const sae_tile *at, const float *products, int64_t b);
+
 #endif

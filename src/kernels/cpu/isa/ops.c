@@ -157,6 +157,25 @@ static int64_t scan(const sae_scan *s, const float *z, int32_t *hits)
     return count;
 }
 
+static void reach(const sae_scan *s, const float *z, float *out)
+{
+    int64_t j = 0;
+    vf x = vf_set(s->x), y = vf_set(s->y);
+    for (; j + SAE_WIDTH <= s->n; j += SAE_WIDTH)
+        vf_store(out + j,
+                 vf_load(z + j) + (vf_load(s->bias + j) + x * vf_load(s->norm + j) + y * vf_load(s->error + j)));
+    for (; j < s->n; j++) out[j] = z[j] + (s->bias[j] + s->x * s->norm[j] + s->y * s->error[j]);
+}
+
+static int64_t count_above(const float *x, int64_t n, float t)
+{
+    int64_t j = 0, others = 0; /* at most t, or NaN */
+    vf vt = vf_set(t);
+    for (; j + SAE_WIDTH <= n; j += SAE_WIDTH) others += __builtin_popcount(vf_not_less(vt, vf_load(x + j)));
+    for (; j < n; j++) others += !(t < x[j]);
+    return n - others;
+}
+
 static inline uint16_t bf16_of(float x)
 {
     uint32_t bits;
@@ -316,6 +335,8 @@ const sae_ops TABLE(SAE_ISA) = {
     .add_rows = add_rows,
     .gather = gather,
     .scan = scan,
+    .reach = reach,
+    .count_above = count_above,
     .to_bf16 = to_bf16,
     .max_abs = max_abs,
     .to_int8 = to_int8,
