@@ -183,7 +183,7 @@ static void finish_row(const sae_encoder *e, const sae_encode_job *job, sae_work
     }
     float smallest = 0;
     if (*count > job->k)
-        smallest = sae_list_prune(latents, values, count, job->k);
+        smallest = sae_list_prune(sae_ops_best(), latents, values, count, job->k);
     else if (*count == job->k) {
         smallest = values[0];
         for (int32_t i = 1; i < *count; i++)

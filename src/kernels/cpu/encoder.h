@@ -87,6 +87,6 @@ void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *
 /* Keeps the best k of a list, in place and in order. Returns the smallest value kept. */
 float sae_found_prune(sae_found *found, int64_t k);
 /* The same for one row's list. */
-float sae_list_prune(int32_t *latent, float *value, int32_t *count, int64_t k);
+float sae_list_prune(const sae_ops *ops, int32_t *latent, float *value, int32_t *count, int64_t k);
 
 #endif
