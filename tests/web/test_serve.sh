@@ -62,8 +62,9 @@ done
 equals "its number" "$(value id)" "$first"
 row=$(value groups.0.examples.0.row) peak=$(value groups.0.examples.0.value)
 equals "the largest activation" "$peak" "$(value max)"
-http 200 GET "/api/v1/texts/$row?count=3"
+http 200 GET "/api/v1/texts/0?count=3"
 equals "tokens with ids" "$(value ids)" "[3]"
+http 200 GET "/api/v1/texts/$row?count=3" # fewer where a document ends
 document=$(value document)
 http 200 GET "/api/v1/documents/$document"
 equals "a document" "$(value id)" "$document"
