@@ -171,9 +171,10 @@ static int64_t block_size(const sae_encoder *e, const sae_encode_job *job)
 
 /* ROW: writes a finished row to its place in codes (k slots per row); a row with too few entries above a
  * raised filter is marked to be screened again from 0. */
-static void finish_row(const sae_encoder *e, const sae_encode_job *job, sae_worker *w, int64_t b, int64_t row,
+static void finish_row(const sae_encoder *e, const sae_screen *screen, sae_worker *w, int64_t b, int64_t row,
                        bool raised, sae_codes *codes)
 {
+    const sae_encode_job *job = screen->job;
     int32_t *latents = w->found.latent + b * e->list_capacity;
     float *values = w->found.value + b * e->list_capacity;
     int32_t *count = &w->list_count[b];
@@ -183,7 +184,7 @@ static void finish_row(const sae_encoder *e, const sae_encode_job *job, sae_work
     }
     float smallest = 0;
     if (*count > job->k)
-        smallest = sae_list_prune(sae_ops_best(), latents, values, count, job->k);
+        smallest = sae_list_prune(screen->ops, latents, values, count, job->k);
     else if (*count == job->k) {
         smallest = values[0];
         for (int32_t i = 1; i < *count; i++)
@@ -216,7 +217,7 @@ static void screen_all(sae_encoder *e, const sae_screen *screen, float start, sa
             w->list_count[b] = 0;
         }
         sae_screen_rows(screen, w, c, first, rows);
-        for (int64_t b = 0; by_row && b < rows; b++) finish_row(e, job, w, b, first + b, start > 0, codes);
+        for (int64_t b = 0; by_row && b < rows; b++) finish_row(e, screen, w, b, first + b, start > 0, codes);
     }
 }
 
@@ -243,7 +244,7 @@ static int64_t screen_again(sae_encoder *e, const sae_screen *screen, sae_codes 
             w->list_count[b] = 0;
         }
         sae_screen_rows(&again, w, w->c, first, rows);
-        for (int64_t b = 0; b < rows; b++) finish_row(e, job, w, b, e->again[first + b], false, codes);
+        for (int64_t b = 0; b < rows; b++) finish_row(e, &again, w, b, e->again[first + b], false, codes);
     }
     return count;
 }
