@@ -22,7 +22,7 @@ checks=$((checks + 2))
 awk -v l0="$(value saes.0.l0)" -v fvu="$(value saes.0.fvu)" -v ev="$(value saes.0.explained_variance)" \
     'BEGIN { exit !(l0 > 2 && l0 < 6 && fvu > 0 && fvu < 1 && fvu + ev > 0.999999 && fvu + ev < 1.000001) }' ||
     fail "implausible L0 $(value saes.0.l0) or FVU $(value saes.0.fvu)"
-awk -v clean="$(value saes.1.ce.clean)" -v spliced="$(value saes.1.ce.spliced)" -v zero="$(value saes.1.ce.zero)" \
+awk -v clean="$(value saes.0.ce.clean)" -v spliced="$(value saes.0.ce.spliced)" -v zero="$(value saes.0.ce.zero)" \
     'BEGIN { exit !(clean < spliced && spliced < zero) }' || fail "cross-entropies are not clean < spliced < zero"
 works "$sae" eval $small --acts acts
 matches out.txt '^ +FVU +share of'

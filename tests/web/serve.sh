@@ -1,6 +1,6 @@
 # What the tests of sae serve share, after tests/cli/lib.sh: a small database and a server on a free port of 127.0.0.1.
 
-# make_database: saes/, acts and latents.db, from the project's own pages.
+# make_database: saes/, acts and latents.db, of the tests' text.
 make_database() {
     make_text
     works "$sae" harvest --model "$model" --layer 4 --text text.txt --max-tokens 6k --out acts
@@ -9,17 +9,25 @@ make_database() {
         --out latents.db
 }
 
-# serve OPTION...: starts a server; $base is its address, without the last slash. Its stderr is serve.log.
-serve() {
+# start_server OPTION...: starts a server; $base is its address, without the last slash. Its stderr is serve.log. Status 1
+# when it ended without one.
+start_server() {
+    : >serve.log # here and now: the new server may not have opened it yet, and the address of the last one would be read
     "$sae" serve latents.db --port 0 "$@" 2>serve.log &
     server=$!
-    for _ in $(seq 100); do
+    base=
+    for _ in $(seq 600); do
         base=$(sed -n 's|.* is at \(http://.*\)/ (Ctrl-C.*|\1|p' serve.log)
-        [ -n "$base" ] && return
-        kill -0 "$server" 2>/dev/null || break
+        [ -z "$base" ] || return 0
+        kill -0 "$server" 2>/dev/null || return 1
         sleep 0.1
     done
-    fail "the server did not start: $(cat serve.log)"
+    return 1
+}
+
+# serve OPTION...: start_server, which must work.
+serve() {
+    start_server "$@" || fail "the server did not start: $(cat serve.log)"
 }
 
 # stop_server: ends it as Ctrl-C does; it must end well.

@@ -258,14 +258,7 @@ noticed=0
 for part in 2 3 4 5 6 7; do
     cp whole.db latents.db
     printf 'damaged %.0s' $(seq 60) | dd of=latents.db bs=1 seek=$((size / 8 * part)) conv=notrunc status=none
-    "$sae" serve latents.db --port 0 2>serve.log &
-    server=$!
-    for _ in $(seq 50); do
-        base=$(sed -n 's|.* is at \(http://.*\)/ (Ctrl-C.*|\1|p' serve.log)
-        [ -n "$base" ] || ! kill -0 "$server" 2>/dev/null && break
-        sleep 0.1
-    done
-    if [ -z "$base" ]; then
+    if ! start_server; then
         matches serve.log "^sae: latents.db "
         noticed=$((noticed + 1))
         continue
