@@ -100,6 +100,7 @@ typedef struct sae_update {
     float *bias_sums;            /* [⌈n/SAE_LATENT_GROUP⌉, d] */
     double *squares;             /* [2, ⌈n/SAE_LATENT_GROUP⌉] */
     sae_update_scratch *scratch; /* [threads] */
+    int64_t last_cache;          /* bytes; e and c "are large" from three eighths of it on */
     int threads;
 } sae_update;
 

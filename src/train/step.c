@@ -184,6 +184,7 @@ static void update(sae_trainer *w, sae_training *t, const float *c, float aux_sc
         .squares = w->group_squares,
         .rows = w->batch,
         .scratch = w->update_scratch,
+        .last_cache = w->last_cache,
         .threads = w->threads,
     };
     float factor = 1;

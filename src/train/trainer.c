@@ -2,6 +2,7 @@
 #include "train/training.h"
 
 #include "base/alloc.h"
+#include "base/cache.h"
 #include "base/error.h"
 #include "base/parallel.h"
 
@@ -189,6 +190,7 @@ sae_status sae_trainer_create(sae_trainer **out, const sae_train_config *configs
     if (!t) return sae_fail_memory(err, "the trainer", sizeof *t);
     if (env) t->env = *env;
     t->threads = sae_threads(env);
+    t->last_cache = sae_caches_read(SAE_CACHES_HERE).last;
     SAE_TRY(sae_screen_choose(env, d, &t->screen, err));
     t->count = count;
     t->d = d;

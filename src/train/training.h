@@ -92,6 +92,7 @@ struct sae_trainer {
     int64_t d, batch, steps, step; /* step: how many are done */
     sae_env env;
     int threads;
+    int64_t last_cache; /* bytes */
     sae_screen_kind screen;
     /* workspace, used by one SAE after the other */
     sae_encoder *encoder;

@@ -1,5 +1,6 @@
 /* Codes equal brute force bit for bit: the same latents, the same values, for every filter, any number of threads and
  * any hint, on data made to break the screen. */
+#include "kernels/cpu/encoder.h"
 #include "kernels/cpu/low_gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/ref/ref.h"
@@ -88,7 +89,7 @@ static bool usable(sae_screen_kind kind)
 }
 
 static void compare_with(const problem *p, sae_screen_kind kind, sae_filter filter, int64_t k, const int32_t *subset,
-                         int64_t n_subset, const float *f, const char *name)
+                         int64_t n_subset, sae_tile_size size, const float *f, const char *name)
 {
     sae_shadow shadow;
     assert_int_equal(sae_shadow_new(&shadow, kind, p->n, p->d, NULL), 0);
@@ -99,8 +100,9 @@ static void compare_with(const problem *p, sae_screen_kind kind, sae_filter filt
         sae_env env = {.threads = threads[t]};
         sae_encoder *encoder = NULL;
         sae_codes *codes = sae_codes_new();
-        assert_int_equal(
-            sae_encoder_new(&encoder, kind, p->d, p->rows, k, filter == SAE_FILTER_BATCH ? k : 0, &env, NULL), 0);
+        assert_int_equal(sae_encoder_new_tiled(&encoder, kind, p->d, p->rows, k, filter == SAE_FILTER_BATCH ? k : 0,
+                                               size, &env, NULL),
+                         0);
         assert_int_equal(sae_codes_reserve(codes, p->rows, filter == SAE_FILTER_LATENT ? 0 : p->rows * k, NULL), 0);
         sae_encode_job job = {.c = p->c,
                               .rows = p->rows,
@@ -119,8 +121,9 @@ static void compare_with(const problem *p, sae_screen_kind kind, sae_filter filt
             uint64_t before = sae_alloc_count();
             for (int repeat = 0; repeat < 2; repeat++) { /* the second time with the hint that the first left */
                 char what[128];
-                snprintf(what, sizeof what, "%s screen %d filter %d k %lld threads %d hint %g/%d", name, kind, filter,
-                         (long long)k, threads[t], (double)hints[h], repeat);
+                snprintf(what, sizeof what, "%s screen %d filter %d k %lld tile %lld/%lld threads %d hint %g/%d", name,
+                         kind, filter, (long long)k, (long long)size.latents, (long long)size.part, threads[t],
+                         (double)hints[h], repeat);
                 assert_int_equal(sae_encode(encoder, &job, &hint, codes, NULL, NULL), SAE_OK);
                 check(what, codes, f, p->rows, p->n);
             }
@@ -132,16 +135,23 @@ static void compare_with(const problem *p, sae_screen_kind kind, sae_filter filt
     sae_shadow_clear(&shadow);
 }
 
-static void compare(const problem *p, sae_screen_kind kind, sae_filter filter, int64_t k, const int32_t *subset,
-                    int64_t n_subset, const char *name)
+static void compare_sizes(const problem *p, sae_screen_kind kind, sae_filter filter, int64_t k, const int32_t *subset,
+                          int64_t n_subset, const sae_tile_size *sizes, int n_sizes, const char *name)
 {
     float *f = malloc((size_t)(p->rows * p->n) * 4);
     bool *only = subset ? calloc((size_t)p->n, 1) : NULL;
     for (int64_t i = 0; i < n_subset; i++) only[subset[i]] = true;
     sae_ref_encode_float(p->c, p->rows, p->d, p->n, p->W, p->b, filter, k, p->theta, only, f);
-    compare_with(p, kind, filter, k, subset, n_subset, f, name);
+    for (int i = 0; i < n_sizes; i++) compare_with(p, kind, filter, k, subset, n_subset, sizes[i], f, name);
     free(f);
     free(only);
+}
+
+static void compare(const problem *p, sae_screen_kind kind, sae_filter filter, int64_t k, const int32_t *subset,
+                    int64_t n_subset, const char *name)
+{
+    const sae_tile_size size = sae_tile_size_for((int64_t)1 << 20, p->d);
+    compare_sizes(p, kind, filter, k, subset, n_subset, &size, 1, name);
 }
 
 /* The kind that a test is registered for; skips where this machine lacks it. */
@@ -190,18 +200,50 @@ static void subsets(void **state)
     }
 }
 
+/* What other caches lead to, and less: the same codes. */
+static void every_size(void **state)
+{
+    sae_screen_kind screen = kind_of(state);
+    const sae_tile_size sizes[] = {{64, 64}, {256, 128}, {1024, 64}, {1024, 1024}};
+    int32_t subset[1050];
+    for (int i = 0; i < 1050; i++) subset[i] = i + i / 3;
+    problem p = problem_new(OUTLIERS, 270, 33, 1400);
+    compare_sizes(&p, screen, SAE_FILTER_ROW, 7, NULL, 0, sizes, 4, "sizes");
+    compare_sizes(&p, screen, SAE_FILTER_BATCH, 7, NULL, 0, sizes, 4, "sizes");
+    compare_sizes(&p, screen, SAE_FILTER_LATENT, 0, NULL, 0, sizes, 4, "sizes");
+    compare_sizes(&p, screen, SAE_FILTER_ROW, 64, subset, 1050, sizes, 4, "sizes, subset");
+    problem_free(&p);
+}
+
+/* Half of the second-level cache for a tile, three eighths for a part's encoder rows, within bounds. */
+static void sizes_for_caches(void **state)
+{
+    (void)state;
+    const struct {
+        int64_t kilobytes, d, latents, part;
+    } cases[] = {{1024, 768, 512, 128}, {2048, 768, 1024, 256},   {512, 768, 256, 64}, {256, 768, 256, 64},
+                 {1280, 768, 512, 128}, {65536, 768, 1024, 1024}, {0, 768, 256, 64},   {1024, 256, 512, 384},
+                 {1024, 1, 512, 512},   {1024, 65536, 512, 64}};
+    for (int i = 0; i < 10; i++) {
+        sae_tile_size size = sae_tile_size_for(cases[i].kilobytes << 10, cases[i].d);
+        assert_int_equal(size.latents, cases[i].latents);
+        assert_int_equal(size.part, cases[i].part);
+    }
+}
+
 /* The bound is neither wrong nor absurdly loose: the largest error of the screen seen stays below it, and the
  * number of recomputed entries stays near the number selected. */
 static void few_are_rescored(void **state)
 {
     sae_screen_kind screen = kind_of(state);
     problem p = problem_new(OUTLIERS, 512, 96, 2048);
+    const sae_tile_size size = sae_tile_size_for((int64_t)1 << 20, p.d);
     sae_shadow shadow;
     assert_int_equal(sae_shadow_new(&shadow, screen, p.n, p.d, NULL), 0);
     sae_shadow_fill(&shadow, p.W, 1);
     sae_encoder *encoder = NULL;
     sae_codes *codes = sae_codes_new();
-    assert_int_equal(sae_encoder_new(&encoder, screen, p.d, p.rows, 16, 16, NULL, NULL), 0);
+    assert_int_equal(sae_encoder_new_tiled(&encoder, screen, p.d, p.rows, 16, 16, size, NULL, NULL), 0);
     assert_int_equal(sae_codes_reserve(codes, p.rows, p.rows * 16, NULL), 0);
     for (int filter = 0; filter < 2; filter++) {
         sae_encode_job job = {.c = p.c,
@@ -263,7 +305,13 @@ int main(void)
 {
     static sae_screen_kind screens[] = {SAE_SCREEN_AUTO, SAE_SCREEN_FP32, SAE_SCREEN_BF16, SAE_SCREEN_INT8};
     const struct CMUnitTest tests[] = {
-        FOR_ALL(every_kind), FOR_ALL(several_tiles), FOR_ALL(subsets), FOR_ALL(few_are_rescored), FOR_ALL(no_memory),
+        FOR_ALL(every_kind),
+        FOR_ALL(several_tiles),
+        FOR_ALL(subsets),
+        FOR_ALL(every_size),
+        cmocka_unit_test(sizes_for_caches),
+        FOR_ALL(few_are_rescored),
+        FOR_ALL(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

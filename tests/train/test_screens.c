@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { D = 48, N = 400, BATCH = 160, STEPS = 300 };
+#define LARGE ((int64_t)1 << 40) /* bytes */
 
 static sae_train_config config_of(sae_arch arch)
 {
@@ -58,15 +59,17 @@ static void append(outcome *o, const float *values, size_t count)
     o->count += count;
 }
 
-static outcome train(sae_arch arch, sae_screen_kind screen)
+static outcome train(sae_arch arch, sae_screen_kind screen, double clip, int64_t last_cache)
 {
     outcome o = {0};
     sae_env env = {.threads = 2, .screen = screen};
     sae_train_config config = config_of(arch);
+    config.shared.clip = clip;
     sae_trainer *trainer = NULL;
     float *x = malloc(BATCH * D * sizeof *x);
     assert_int_equal(sae_trainer_create(&trainer, &config, 1, D, BATCH, STEPS, &env, NULL), SAE_OK);
     assert_int_equal(trainer->screen, screen);
+    trainer->last_cache = last_cache;
     for (uint64_t step = 0; step < STEPS; step++) {
         sae_step_metrics m;
         next_batch(step, x);
@@ -92,13 +95,30 @@ static void same_bits(void **state)
     const sae_arch archs[] = {SAE_ARCH_TOPK, SAE_ARCH_BATCHTOPK, SAE_ARCH_MATRYOSHKA, SAE_ARCH_JUMPRELU, SAE_ARCH_RELU};
     if (!sae_low_gemm_usable(screen, NULL)) skip();
     for (int a = 0; a < 5; a++) {
-        outcome fp32 = train(archs[a], SAE_SCREEN_FP32), low = train(archs[a], screen);
+        outcome fp32 = train(archs[a], SAE_SCREEN_FP32, 0, LARGE), low = train(archs[a], screen, 0, LARGE);
         assert_int_equal(fp32.count, low.count);
         assert_memory_equal(fp32.bits, low.bits, fp32.count * sizeof *fp32.bits);
         assert_int_equal(fp32.aux_codes, low.aux_codes);
         if (archs[a] == SAE_ARCH_TOPK || archs[a] == SAE_ARCH_BATCHTOPK) assert_true(fp32.aux_codes > 0);
         free(fp32.bits);
         free(low.bits);
+    }
+}
+
+/* The update of both matrices at once, or of one after the other where the last cache is small: the same bits, with
+ * clipped gradients too. */
+static void same_bits_in_two_sweeps(void **state)
+{
+    (void)state;
+    const double clips[] = {0, 0.5};
+    for (int i = 0; i < 2; i++) {
+        outcome once = train(SAE_ARCH_TOPK, SAE_SCREEN_FP32, clips[i], LARGE);
+        outcome twice = train(SAE_ARCH_TOPK, SAE_SCREEN_FP32, clips[i], 0);
+        assert_int_equal(once.count, twice.count);
+        assert_memory_equal(once.bits, twice.bits, once.count * sizeof *once.bits);
+        assert_true(once.aux_codes > 0);
+        free(once.bits);
+        free(twice.bits);
     }
 }
 
@@ -135,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         {"same_bits BF16", same_bits, NULL, NULL, &bf16},
         {"same_bits INT8", same_bits, NULL, NULL, &int8},
+        cmocka_unit_test(same_bits_in_two_sweeps),
         cmocka_unit_test(refuses_what_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "kernels/cpu/tile.h"
 
 #include "base/alloc.h"
+#include "base/cache.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -69,17 +70,18 @@ static bool worker_new(sae_worker *w, const sae_encoder *e, int64_t batch_entrie
 {
     /* gathered rows in low precision are no longer than those in fp32 but for what pads them */
     size_t longest = (size_t)(e->kind == SAE_SCREEN_FP32 ? e->d : sae_shadow_depth(e->kind, e->d));
+    size_t latents = (size_t)e->size.latents;
     size_t d = (size_t)e->d, entries = (size_t)(e->list_capacity * e->list_rows);
     if (entries < (size_t)batch_entries) entries = (size_t)batch_entries;
-    w->z = sae_alloc(SAE_TILE_ROWS * SAE_TILE_LATENTS, sizeof(float));
-    w->bias = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
-    w->near_bias = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
-    w->w = sae_alloc(SAE_TILE_LATENTS * longest, sizeof(float));
-    w->w_norm = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
-    w->w_error = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
-    w->hits = sae_alloc(SAE_TILE_LATENTS, sizeof(int32_t));
-    w->least_bias = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
-    w->least = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
+    w->z = sae_alloc(SAE_TILE_ROWS * latents, sizeof(float));
+    w->bias = sae_alloc(latents, sizeof(float));
+    w->near_bias = sae_alloc(latents, sizeof(float));
+    w->w = sae_alloc(latents * longest, sizeof(float));
+    w->w_norm = sae_alloc(latents, sizeof(float));
+    w->w_error = sae_alloc(latents, sizeof(float));
+    w->hits = sae_alloc(latents, sizeof(int32_t));
+    w->least_bias = sae_alloc(latents, sizeof(float));
+    w->least = sae_alloc(latents, sizeof(float));
     w->c = sae_alloc(SAE_TILE_ROWS * d, sizeof(float));
     w->norm = sae_alloc(SAE_TILE_ROWS, sizeof(float));
     w->reach = sae_alloc(SAE_TILE_ROWS, sizeof(double));
@@ -102,21 +104,29 @@ static sae_status worker_low(sae_worker *w, const sae_encoder *e, sae_error *err
 {
     int64_t depth = sae_shadow_depth(e->kind, e->d);
     size_t bytes = SAE_TILE_ROWS * (size_t)depth * (e->kind == SAE_SCREEN_INT8 ? 1 : 2);
+    size_t latents = (size_t)e->size.latents;
     w->c_low = sae_alloc(bytes, 1);
     w->c_scale = sae_alloc(SAE_TILE_ROWS, sizeof(float));
     w->c_split = sae_calloc(SAE_TILE_ROWS * SAE_SPLIT, sizeof(float));
     w->rest = sae_alloc((size_t)e->d, sizeof(float));
-    w->w_scale = sae_alloc(SAE_TILE_LATENTS, sizeof(float));
-    w->w_sum = sae_alloc(SAE_TILE_LATENTS, sizeof(int32_t));
-    w->columns = sae_alloc(SAE_TILE_LATENTS * SAE_SPLIT, sizeof(float));
+    w->w_scale = sae_alloc(latents, sizeof(float));
+    w->w_sum = sae_alloc(latents, sizeof(int32_t));
+    w->columns = sae_alloc(latents * SAE_SPLIT, sizeof(float));
     if (!w->c_low || !w->c_scale || !w->c_split || !w->rest || !w->w_scale || !w->w_sum || !w->columns)
         return sae_fail_memory(err, "rows in low precision", bytes);
     memset(w->c_low, 0, bytes);
-    return sae_low_gemm_new(&w->gemm, e->kind, depth, SAE_TILE_ROWS, SAE_TILE_LATENTS, err);
+    return sae_low_gemm_new(&w->gemm, e->kind, depth, SAE_TILE_ROWS, e->size.latents, err);
 }
 
 sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k,
                            int64_t batch_k, const sae_env *env, sae_error *err)
+{
+    sae_tile_size size = sae_tile_size_for(sae_caches_read(SAE_CACHES_HERE).second, d);
+    return sae_encoder_new_tiled(out, kind, d, max_rows, row_k, batch_k, size, env, err);
+}
+
+sae_status sae_encoder_new_tiled(sae_encoder **out, sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k,
+                                 int64_t batch_k, sae_tile_size size, const sae_env *env, sae_error *err)
 {
     sae_blas_init();
     int64_t batch_entries;
@@ -126,6 +136,7 @@ sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, i
     e->threads = sae_threads(env);
     if (e->threads > blocks) e->threads = blocks > 0 ? (int)blocks : 1;
     e->kind = kind;
+    e->size = size;
     e->d = d;
     e->max_rows = max_rows;
     e->list_capacity = 2 * row_k;
@@ -415,6 +426,7 @@ sae_status sae_encode(sae_encoder *e, const sae_encode_job *job, sae_encode_hint
         .job = job,
         .ops = sae_ops_best(),
         .kind = job->shadow->kind == e->kind ? e->kind : SAE_SCREEN_FP32,
+        .size = e->size,
         .n = job->subset ? job->n_subset : job->n,
         .list_capacity = e->list_capacity,
     };

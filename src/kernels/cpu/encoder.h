@@ -10,10 +10,21 @@
 
 #include <stdbool.h>
 
-/* One tile of the screen: 256 rows × 512 latents of float32 stay in a second-level cache of 512 KB, and SGEMM
- * runs at its full rate on that shape. */
-#define SAE_TILE_ROWS    256
-#define SAE_TILE_LATENTS 512
+/* Rows of a tile of the screen. Products run at their full rate on 256 rows × 256 latents and more. */
+#define SAE_TILE_ROWS 256
+
+/* How the work is cut. The results are the same for every size. */
+typedef struct sae_tile_size {
+    int64_t latents; /* of a tile, which is float32 and takes half of the second-level cache; a multiple of the panel */
+    int64_t part;    /* latents of a subset that are scanned at a time: their encoder rows take three eighths of it */
+} sae_tile_size;
+
+/* second_cache: bytes for each processor. 256 to 1024 latents; parts of 64 up to a tile. */
+sae_tile_size sae_tile_size_for(int64_t second_cache, int64_t d);
+
+/* sae_encoder_new, with a size of the caller's choice in place of the one for this processor. */
+sae_status sae_encoder_new_tiled(sae_encoder **out, sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k,
+                                 int64_t batch_k, sae_tile_size size, const sae_env *env, sae_error *err);
 
 /* Entries found so far: recomputed z > 0 at or above the filter. */
 typedef struct sae_found {
@@ -24,17 +35,17 @@ typedef struct sae_found {
 
 /* On lines of its own: counters of one worker must not share one with another's pointers. */
 typedef struct sae_worker {
-    _Alignas(SAE_ALIGN) float *z; /* [SAE_TILE_ROWS, SAE_TILE_LATENTS] the tile */
-    float *bias;                  /* [SAE_TILE_LATENTS] */
-    float *w;                     /* [SAE_TILE_LATENTS, d] gathered encoder rows, for a subset */
-    float *w_norm;                /* [SAE_TILE_LATENTS] their norms */
-    float *w_error;               /* [SAE_TILE_LATENTS] and roundings */
-    float *w_scale;               /* [SAE_TILE_LATENTS] int8: their scales */
-    int32_t *w_sum;               /* [SAE_TILE_LATENTS] sums of bytes */
-    float *columns;               /* [SAE_SPLIT, SAE_TILE_LATENTS] and values of dimensions that are split off */
-    int32_t *hits;                /* [SAE_TILE_LATENTS] */
-    float *least_bias;            /* [SAE_TILE_LATENTS] ROW: biases, to find what entries cannot be below */
-    float *least;                 /* [SAE_TILE_LATENTS] that */
+    _Alignas(SAE_ALIGN) float *z; /* [SAE_TILE_ROWS, latents] the tile */
+    float *bias;                  /* [latents] */
+    float *w;                     /* [latents, d] gathered encoder rows, for a subset */
+    float *w_norm;                /* [latents] their norms */
+    float *w_error;               /* [latents] and roundings */
+    float *w_scale;               /* [latents] int8: their scales */
+    int32_t *w_sum;               /* [latents] sums of bytes */
+    float *columns;               /* [SAE_SPLIT, latents] and values of dimensions that are split off */
+    int32_t *hits;                /* [latents] */
+    float *least_bias;            /* [latents] ROW: biases, to find what entries cannot be below */
+    float *least;                 /* [latents] that */
     float *c;                     /* [SAE_TILE_ROWS, d] gathered rows, for rows that are screened again */
     void *c_low;                  /* [SAE_TILE_ROWS, depth] the rows in low precision */
     float *c_scale;               /* [SAE_TILE_ROWS] int8: their scales */
@@ -47,7 +58,7 @@ typedef struct sae_worker {
     float *by_norm;               /* [SAE_TILE_ROWS] what of the bound goes with ‖w‖ */
     float *by_error;              /* [SAE_TILE_ROWS] and with ‖w − ŵ‖ */
     float *filter;                /* [SAE_TILE_ROWS] z below this are not looked for */
-    float *near_bias;             /* [SAE_TILE_LATENTS] biases less job->near */
+    float *near_bias;             /* [latents] biases less job->near */
     sae_found near;               /* what exceeds job->near */
     sae_found found;     /* BATCH and LATENT: all entries of this worker; ROW: lists of list_capacity per row */
     int32_t *list_count; /* [SAE_TILE_ROWS] */
@@ -59,6 +70,7 @@ typedef struct sae_worker {
 struct sae_encoder {
     int threads;
     sae_screen_kind kind;
+    sae_tile_size size;
     int64_t d, max_rows;
     int64_t list_capacity, list_rows; /* ROW: entries per row's list (2k), rows per block that lists exist for */
     sae_worker *workers;              /* [threads] */
@@ -75,6 +87,7 @@ typedef struct sae_screen {
     const sae_encode_job *job;
     const sae_ops *ops;
     sae_screen_kind kind;
+    sae_tile_size size;
     int64_t n;                         /* latents to look at: job->n or job->n_subset */
     int64_t list_capacity;             /* ROW */
     int64_t split[SAE_SPLIT], n_split; /* int8: dimensions that are multiplied in fp32 */

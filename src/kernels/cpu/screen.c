@@ -189,10 +189,6 @@ static void scan_row(const sae_screen *screen, sae_worker *worker, const sae_til
     }
 }
 
-/* Latents of a subset let much through: parts of a tile are scanned whose encoder rows fit the second cache, since each
- * of them is used by many of the block's rows. */
-enum { PART = 128 };
-
 static void scan_part(const sae_screen *screen, sae_worker *worker, const sae_tile *part, const float *c,
                       int64_t first_row, int64_t rows)
 {
@@ -210,7 +206,8 @@ void sae_screen_rows(const sae_screen *screen, sae_worker *worker, const float *
     for (int64_t first = 0; first < screen->n && !worker->failed;) {
         sae_tile t = sae_tile_at(screen, worker, first);
         sae_tile_multiply(screen, worker, &t, c, rows);
-        int64_t step = screen->job->subset ? PART : t.count;
+        /* latents of a subset let much through: each encoder row is used by many of the block's rows */
+        int64_t step = screen->job->subset ? screen->size.part : t.count;
         for (int64_t at = 0; at < t.count; at += step) {
             sae_tile part = sae_tile_part(&t, at, step);
             scan_part(screen, worker, &part, c, first_row, rows);

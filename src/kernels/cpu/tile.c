@@ -111,6 +111,17 @@ void sae_tile_rows(const sae_screen *screen, sae_worker *worker, const float *c,
     round_rows(screen, worker, c, rows);
 }
 
+sae_tile_size sae_tile_size_for(int64_t second_cache, int64_t d)
+{
+    sae_tile_size size = {.latents = 256};
+    while (size.latents < 1024 && 2 * size.latents * SAE_TILE_ROWS * (int64_t)sizeof(float) <= second_cache / 2)
+        size.latents *= 2;
+    size.part = second_cache / 8 * 3 / (d * (int64_t)sizeof(float)) / SAE_SHADOW_PANEL * SAE_SHADOW_PANEL;
+    if (size.part > size.latents) size.part = size.latents;
+    if (size.part < SAE_SHADOW_PANEL) size.part = SAE_SHADOW_PANEL;
+    return size;
+}
+
 /* ---- latents ---------------------------------------------------------------------------------------------- */
 
 /* Latents of a subset side by side: rows of W_enc, or of the panels of its copy, and what goes with them. */
@@ -131,7 +142,7 @@ static void gather_latents(const sae_screen *screen, sae_worker *worker, const s
         if (bytes) worker->w_scale[j] = shadow->scale[i];
         if (bytes) worker->w_sum[j] = shadow->sum[i];
         for (int64_t m = 0; bytes && m < screen->n_split; m++)
-            worker->columns[m * SAE_TILE_LATENTS + j] = shadow->columns[m * job->n + i];
+            worker->columns[m * screen->size.latents + j] = shadow->columns[m * job->n + i];
         const uint32_t *from = shadow->rows + i / SAE_SHADOW_PANEL * SAE_SHADOW_PANEL * words + i % SAE_SHADOW_PANEL;
         uint32_t *to =
             (uint32_t *)(void *)worker->w + j / SAE_SHADOW_PANEL * SAE_SHADOW_PANEL * words + j % SAE_SHADOW_PANEL;
@@ -154,7 +165,7 @@ static void place_latents(const sae_screen *screen, sae_worker *worker, sae_tile
         t->bytes.bytes = worker->w_sum;
         t->bytes.scale = worker->w_scale;
         t->bytes.columns = worker->columns;
-        t->bytes.stride = SAE_TILE_LATENTS;
+        t->bytes.stride = screen->size.latents;
         return;
     }
     t->w = low ? (const void *)(shadow->rows + t->first * sae_shadow_words(shadow))
@@ -172,10 +183,10 @@ sae_tile sae_tile_at(const sae_screen *screen, sae_worker *worker, int64_t first
 {
     const sae_encode_job *job = screen->job;
     bool low = worker->kind != SAE_SCREEN_FP32, thresholds = job->filter == SAE_FILTER_LATENT;
-    int64_t rest = screen->n - first;
-    sae_tile t = {.first = first, .count = rest < SAE_TILE_LATENTS ? rest : SAE_TILE_LATENTS};
+    int64_t rest = screen->n - first, latents = screen->size.latents;
+    sae_tile t = {.first = first, .count = rest < latents ? rest : latents};
     /* what is left of a dictionary goes panel by panel: those products are padded to one */
-    if (low && t.count < SAE_TILE_LATENTS && t.count > SAE_SHADOW_PANEL) t.count = SAE_SHADOW_PANEL;
+    if (low && t.count < latents && t.count > SAE_SHADOW_PANEL) t.count = SAE_SHADOW_PANEL;
     t.width = low && t.count < SAE_SHADOW_PANEL ? SAE_SHADOW_PANEL : t.count;
     place_latents(screen, worker, &t);
     for (int64_t j = 0; j < t.count; j++) {

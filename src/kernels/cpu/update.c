@@ -83,7 +83,7 @@ static void run_group(const sae_update *u, const sae_ops *ops, const pass *p, in
  * sort of the codes of latents that share rows, and pays where e and c together crowd the last cache. */
 static bool both_at_once(const sae_update *u)
 {
-    return 2 * u->rows * u->d * (int64_t)sizeof(float) <= (int64_t)12 << 20;
+    return 2 * u->rows * u->d * (int64_t)sizeof(float) <= u->last_cache / 8 * 3;
 }
 
 enum { RUN = 4 }; /* groups that a thread takes at a time, so that it walks along the parameters */
