@@ -194,34 +194,35 @@ static inline float float_of(uint16_t x)
 
 static double to_bf16(const float *x, int64_t d, uint16_t *out)
 {
-    double sums[16] = {0}, total = 0;
-    int64_t j = 0;
-    for (; j + 16 <= d; j += 16)
-        for (int l = 0; l < 16; l++) {
-            out[j + l] = bf16_of(x[j + l]);
-            double error = (double)x[j + l] - (double)float_of(out[j + l]);
-            sums[l] += error * error;
-        }
-    for (; j < d; j++) {
-        out[j] = bf16_of(x[j]);
-        double error = (double)x[j] - (double)float_of(out[j]);
-        sums[0] += error * error;
+    enum { PIECE = 256 };
+    double total = 0;
+    for (int64_t j = 0; j < d; j += PIECE) {
+        float rest[PIECE]; /* exact */
+        int64_t count = d - j < PIECE ? d - j : PIECE;
+        for (int64_t l = 0; l < count; l++) out[j + l] = bf16_of(x[j + l]);
+        for (int64_t l = 0; l < count; l++) rest[l] = x[j + l] - float_of(out[j + l]);
+        total += sum_squares(rest, count);
     }
-    for (int l = 0; l < 16; l++) total += sums[l];
     return total;
+}
+
+static inline vi larger_of(vi a, vi b)
+{
+    vi which = a > b;
+    return (a & which) | (b & ~which);
 }
 
 static float max_abs(const float *x, int64_t d)
 {
-    vi most = {0}; /* sizes of floats sort like their bits */
+    enum { MAXIMA = 4 };     /* enough that they do not wait for each other */
+    vi most[MAXIMA] = {{0}}; /* sizes of floats sort like their bits */
     int64_t j = 0;
-    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH) {
-        vi size = (vi)vf_load(x + j) & 0x7fffffff;
-        vi larger = size > most;
-        most = (size & larger) | (most & ~larger);
-    }
-    int32_t largest = 0;
-    for (int l = 0; l < SAE_WIDTH; l++) largest = most[l] > largest ? most[l] : largest;
+    for (; j + MAXIMA * SAE_WIDTH <= d; j += MAXIMA * SAE_WIDTH)
+        for (int v = 0; v < MAXIMA; v++) most[v] = larger_of((vi)vf_load(x + j + v * SAE_WIDTH) & 0x7fffffff, most[v]);
+    for (int v = 1; v < MAXIMA; v++) most[0] = larger_of(most[v], most[0]);
+    int32_t largest = 0, lanes[SAE_WIDTH];
+    memcpy(lanes, most, sizeof lanes);
+    for (int l = 0; l < SAE_WIDTH; l++) largest = lanes[l] > largest ? lanes[l] : largest;
     for (; j < d; j++) {
         int32_t size;
         memcpy(&size, x + j, sizeof size);
@@ -237,16 +238,21 @@ static float max_abs(const float *x, int64_t d)
 
 static float to_int8(const float *x, int64_t d, float inverse, int offset, uint8_t *out, int32_t *sum)
 {
+    enum { VECTORS = 4 };
     vf squares = {0}, by = vf_set(inverse);
     vi sums = {0};
     int64_t j = 0;
-    for (; j + SAE_WIDTH <= d; j += SAE_WIDTH) {
-        vf steps = by * vf_load(x + j), shifted = steps + vf_set(WHOLE), rest = steps - (shifted - vf_set(WHOLE));
-        vi q = (vi)shifted - 0x4b400000;
-        vbytes bytes = __builtin_convertvector(q + offset, vbytes);
-        memcpy(out + j, &bytes, sizeof bytes);
-        sums += q;
-        squares += rest * rest;
+    for (; j + VECTORS * SAE_WIDTH <= d; j += VECTORS * SAE_WIDTH) {
+        int32_t whole[VECTORS * SAE_WIDTH];
+        for (int v = 0; v < VECTORS; v++) {
+            vf steps = by * vf_load(x + j + v * SAE_WIDTH), shifted = steps + vf_set(WHOLE);
+            vf rest = steps - (shifted - vf_set(WHOLE));
+            vi q = (vi)shifted - 0x4b400000;
+            memcpy(whole + v * SAE_WIDTH, &q, sizeof q);
+            sums += q;
+            squares += rest * rest;
+        }
+        for (int l = 0; l < VECTORS * SAE_WIDTH; l++) out[j + l] = (uint8_t)(whole[l] + offset);
     }
     float square = vf_sum(squares);
     int32_t total = 0;

@@ -17,7 +17,6 @@
 
 typedef float vf __attribute__((vector_size(SAE_VECTOR_BYTES)));
 typedef int32_t vi __attribute__((vector_size(SAE_VECTOR_BYTES)));
-typedef uint8_t vbytes __attribute__((vector_size(SAE_WIDTH)));
 
 static inline vf vf_load(const float *p)
 {
