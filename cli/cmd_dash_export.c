@@ -16,6 +16,7 @@ typedef struct settings {
     const char *out, *sae, *latents, *acts, *tokenizer;
     int format;
     int64_t texts, around, splits;
+    bool force;
     sae_neuronpedia names;
 } settings;
 
@@ -33,6 +34,10 @@ static const sae_option *options(size_t *count)
          .offset = offsetof(settings, out),
          .metavar = "PATH",
          .help = "the page, or the directory of the files"},
+        {.name = "force",
+         .type = SAE_OPT_BOOL,
+         .offset = offsetof(settings, force),
+         .help = "replace the page, or the files of an earlier export"},
         {.name = "sae",
          .type = SAE_OPT_STRING,
          .offset = offsetof(settings, sae),
@@ -181,9 +186,6 @@ static sae_status export_delphi(const settings *s, const sae_store *store, int64
     sae_model *model = NULL;
     cli_rows rows = {0};
     const char *path = sae_store_get_sae(store, sae)->path;
-    if (!s->acts)
-        return sae_fail(err, SAE_E_ARG,
-                        "--acts is missing: delphi's cache has all firings, which the database has not");
     CLI_TRY(sae_model_load(&model, path, err));
     CLI_TRY(cli_rows_configure(&rows, app, err));
     CLI_TRY(cli_rows_open(&rows, s->acts, app, err));
@@ -193,6 +195,32 @@ static sae_status export_delphi(const settings *s, const sae_store *store, int64
 done:
     cli_rows_close(&rows);
     sae_model_free(model);
+    return status;
+}
+
+/* ---- what is there already ------------------------------------------------------------------------------------ */
+
+/* Files whose number depends on the latents: some of an earlier export would pass for this one's. */
+static const char *const numbered[][2] = {
+    [FORMAT_NEURONPEDIA] = {"features/batch-*.jsonl.gz", "activations/batch-*.jsonl.gz"},
+    [FORMAT_SAEDASHBOARD] = {"batch-*.json"},
+    [FORMAT_DELPHI] = {"*/[0-9]*_[0-9]*.safetensors"}};
+
+static sae_status make_room(const settings *s, sae_error *err)
+{
+    sae_status status = SAE_OK;
+    if (s->format == FORMAT_HTML) {
+        if (!s->force && cli_exists(s->out))
+            return sae_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
+        return cli_check_file("out", s->out, err);
+    }
+    if (!s->force && cli_is_filled(s->out))
+        return sae_fail(err, SAE_E_EXISTS, "%s holds files already; --force replaces those of an earlier export",
+                        s->out);
+    CLI_TRY(cli_check_directory(s->out, err));
+    for (int i = 0; i < 2 && numbered[s->format][i]; i++)
+        CLI_TRY(cli_remove_matching(s->out, numbered[s->format][i], err));
+done:
     return status;
 }
 
@@ -222,9 +250,13 @@ static sae_status run(cli_app *app, const void *settings_, const char *const *wo
     chosen c = {0};
     int64_t sae;
     if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the page, or the directory of the files");
+    if (s->format == FORMAT_DELPHI && !s->acts)
+        return sae_fail(err, SAE_E_ARG,
+                        "--acts is missing: delphi's cache has all firings, which the database has not");
     CLI_TRY(sae_store_open(&store, words[0], err));
     CLI_TRY(choose_sae(s, store, &sae, err));
     CLI_TRY(choose_latents(s, store, sae, &c, err));
+    CLI_TRY(make_room(s, err));
     CLI_TRY(export(s, store, sae, &c, app, err));
     if (app->common.json) {
         cli_json json;

@@ -2,7 +2,9 @@
 
 #include "cli/cli.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +104,34 @@ sae_status cli_remove_stale(const char *path, sae_error *err)
 {
     if (remove(path) == 0 || errno == ENOENT || errno == ENOTDIR) return SAE_OK;
     return sae_fail(err, SAE_E_IO, "cannot remove %s: %s", path, strerror(errno));
+}
+
+sae_status cli_remove_matching(const char *dir, const char *pattern, sae_error *err)
+{
+    char *path = malloc(2 * strlen(dir) + strlen(pattern) + 2), *to = path;
+    if (!path) return cli_fail_memory(err);
+    for (const char *from = dir; *from; *to++ = *from++)
+        if (strchr("*?[\\", *from)) *to++ = '\\'; /* of the directory's name */
+    sprintf(to, "/%s", pattern);
+    glob_t found;
+    int failed = glob(path, GLOB_NOSORT, NULL, &found);
+    free(path);
+    if (failed == GLOB_NOMATCH) return SAE_OK;
+    if (failed) return sae_fail(err, SAE_E_IO, "cannot look for earlier files in %s", dir);
+    sae_status status = SAE_OK;
+    for (size_t i = 0; i < found.gl_pathc && status == SAE_OK; i++) status = cli_remove_stale(found.gl_pathv[i], err);
+    globfree(&found);
+    return status;
+}
+
+bool cli_is_filled(const char *path)
+{
+    DIR *dir = opendir(path);
+    bool filled = false;
+    for (struct dirent *entry; dir && !filled && (entry = readdir(dir));)
+        filled = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    if (dir) closedir(dir);
+    return filled;
 }
 
 bool cli_exists(const char *path)

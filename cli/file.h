@@ -33,7 +33,11 @@ sae_status cli_result_path(char *out, size_t size, sae_written *written, const c
                            sae_error *err);
 /* Removes a file of an earlier result that the new one does not have; it need not be there. */
 sae_status cli_remove_stale(const char *path, sae_error *err);
+/* Removes the files DIR/PATTERN (glob(7), with parts of its own) of an earlier result; there need not be any. */
+sae_status cli_remove_matching(const char *dir, const char *pattern, sae_error *err);
 bool cli_exists(const char *path);
+/* Whether `path` is a directory with something in it. */
+bool cli_is_filled(const char *path);
 /* Whether both name the same file or directory that is there. */
 bool cli_same_file(const char *a, const char *b);
 /* Whether a file can be written to `path`, the value of --OPTION (NULL: nothing to check), as far as can be known

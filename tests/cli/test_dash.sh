@@ -122,6 +122,23 @@ for split in 0_31 32_63; do
     both=$((both + $(value tensors.1.shape.0)))
 done
 equals "firings in delphi's cache" "$both" "$entries"
+# what is there stays without --force; with it, nothing of the earlier export passes for the new one's
+rejects 1 'page.html is already there; --force replaces it' "$sae" dash export all.db --sae batchtopk-64-k4 --out page.html
+same page.html again.html
+works "$sae" dash export all.db --sae batchtopk-64-k4 --latents 0-3 --out page.html --force --json
+equals "latents of the new page" "$(value latents)" 4
+mkdir "own[1]*" && mv np "own[1]*/np" && mv cache dashboard "own[1]*"
+(cd "own[1]*" && touch np/features/batch-7.jsonl.gz np/activations/batch-7.jsonl.gz np/notes dashboard/batch-9.json)
+for format in neuronpedia:np saedashboard:dashboard delphi:cache; do
+    out="own[1]*/${format#*:}"
+    again=("$sae" dash export all.db --sae batchtopk-64-k4 --format "${format%:*}" --acts acts --splits 1 --out "$out")
+    rejects 1 'holds files already; --force replaces those of an earlier export' "${again[@]}"
+    works "${again[@]}" --force
+done
+absent "own[1]*"/np/{features,activations}/batch-7.jsonl.gz "own[1]*/dashboard/batch-9.json"
+equals "delphi's files" "$(ls "own[1]*/cache/blocks.4.hook_resid_pre")" "0_63.safetensors
+config.json"
+equals "what is not of an export" "$(ls "own[1]*/np/notes")" "own[1]*/np/notes"
 rejects 2 '--sae is missing: the database has batchtopk-64-k4, batchtopk-128-k4' "$sae" dash export all.db --format saedashboard --out x
 rejects 2 'there is no SAE "x"' "$sae" dash export all.db --sae x --out x
 rejects 2 'ends before it begins' "$sae" dash export all.db --sae batchtopk-64-k4 --latents 9-3 --out x
