@@ -284,6 +284,24 @@ static sae_status forward_by_k(sae_trainer *w, sae_training *t, const float *c, 
     return status;
 }
 
+static bool all_finite(const float *x, int64_t n)
+{
+    int others = 0;
+    for (int64_t i = 0; x && i < n; i++) others |= !isfinite(x[i]);
+    return !others;
+}
+
+/* Gradients that leave float32 make weights that are no numbers: their latents never fire again, and no loss tells. The
+ * norms are those of W_enc, which the screen needs; W_dec and b_dec show in the next loss. */
+static sae_status check_weights(const sae_training *t, const sae_step_metrics *m, sae_error *err)
+{
+    if (all_finite(t->shadow.norm, t->n) && all_finite(t->p.b_enc, t->n) && all_finite(t->p.theta, t->n)) return SAE_OK;
+    return sae_fail(err, SAE_E_VALUE,
+                    "weights of %s are not finite after step %lld: training diverged (lr %g); try a smaller --lr, or "
+                    "an --input-scale",
+                    *t->config.name ? t->config.name : "the SAE", (long long)m->step, t->config.lr);
+}
+
 sae_status sae_train_step_one(sae_trainer *w, sae_training *t, const float *x, float *c, bool want_fvu,
                               sae_step_metrics *m, sae_error *err)
 {
@@ -310,6 +328,7 @@ sae_status sae_train_step_one(sae_trainer *w, sae_training *t, const float *x, f
     }
     m->lr = sae_learning_rate(&t->config, m->step, w->steps);
     update(w, t, c, aux_scale, m);
+    SAE_TRY(check_weights(t, m, err));
     if (t->config.arch == SAE_ARCH_RELU && t->config.l0 > 0)
         sae_control_penalty(&t->control, m->l0, t->config.l0, m->lr / t->config.lr);
     m->dead = count_firings(w, t);

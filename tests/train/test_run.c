@@ -169,11 +169,31 @@ static void refusals(void **state)
     o = small_options();
     o.tokens = 199;
     assert_int_equal(train_with(f, &o, "bad", NULL, NULL, &err), SAE_E_ARG);
-    o = small_options();
-    o.lr = "1000";
-    o.warmup = 0;
-    sae_status diverged = train_with(f, &o, "diverges", NULL, NULL, &err);
-    assert_true(diverged == SAE_OK || diverged == SAE_E_VALUE);
+}
+
+/* What leaves float32 ends the run at once, with the SAE and the step: in gradients (the loss, in double, is still a
+ * number) or, larger still, in pre-activations of one of them. */
+static void diverges(void **state)
+{
+    fixture huge = *(const fixture *)*state;
+    const float *rows = huge.rows, sizes[] = {1e25f, 3e37f};
+    const char *const archs[] = {"topk", "batchtopk", "matryoshka", "relu", "jumprelu"};
+    int in_weights = 0, in_loss = 0;
+    huge.rows = malloc(ROWS * D * sizeof *huge.rows);
+    for (int run = 0; run < 10; run++) {
+        sae_error err;
+        sae_train_options o = small_options();
+        o.input_scale = SAE_SCALE_NONE;
+        o.arch = archs[run % 5];
+        if (run % 5 > 2) o.k = NULL, o.l0 = "4";
+        for (int i = 0; i < ROWS * D; i++) huge.rows[i] = sizes[run / 5] * rows[i];
+        assert_int_equal(train_with(&huge, &o, "diverges", NULL, NULL, &err), SAE_E_VALUE);
+        assert_non_null(strstr(err.message, "training diverged (lr "));
+        in_weights += strstr(err.message, "weights of the SAE are not finite after step 1:") != NULL;
+        in_loss += strstr(err.message, "the loss of the SAE is not finite at step 1:") != NULL;
+    }
+    assert_true(in_weights >= 5 && in_loss >= 1 && in_weights + in_loss == 10);
+    free(huge.rows);
 }
 
 /* Rows without size, or all the same, are refused before anything is written, however they are scaled. */
@@ -357,6 +377,7 @@ int main(void)
         cmocka_unit_test(alone_or_in_a_grid),
         cmocka_unit_test(warm_start),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(diverges),
         cmocka_unit_test(nothing_to_learn),
         cmocka_unit_test(no_allocation_inside_a_step),
         cmocka_unit_test(no_memory),
