@@ -260,9 +260,14 @@ sae_status sae_run_conclude(sae_run *run, size_t i, sae_train_sae *out, sae_erro
         if (info->held_out > 0) SAE_TRY(held_out_thetas(run, t, &info->meta, &out->thetas, err));
         out->theta = chosen_theta(run, &out->thetas);
         if (!(isfinite(out->theta) && out->theta >= 0)) {
-            status = sae_fail(err, SAE_E_VALUE, "%s has no threshold: %s", run->dirs[i],
-                              run->options.theta == SAE_THETA_L0 ? "--theta l0 needs held-out rows (--held-out)"
-                                                                 : "no latent was ever active");
+            if (run->options.theta == SAE_THETA_L0)
+                status = sae_fail(err, SAE_E_VALUE, "%s has no threshold: --theta l0 needs held-out rows (--held-out)",
+                                  run->dirs[i]);
+            else
+                status = sae_fail(err, SAE_E_VALUE,
+                                  "%s has no threshold: none of its latents is active any more (lr %g); try a smaller "
+                                  "--lr",
+                                  run->dirs[i], t->config.lr);
             goto done;
         }
     }

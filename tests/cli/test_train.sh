@@ -82,6 +82,10 @@ rejects 1 'nojson' "$sae" train --acts nojson --width 64 --k 4 --out new
 rejects 1 'nan\.npy.*row 2' "$sae" train --acts nan.npy --width 4 --k 1 --batch 2 --held-out 0 --out nan
 equals "files of a run that could not start" "$(find nan -type f)" ""
 
+# a rate that kills every latent
+rejects 1 'wild has no threshold: none of its latents is active any more \(lr 1000\); try a smaller --lr' \
+    "${train[@]}" --width 64 --k 4 --lr 1000 --out wild
+
 # a directory that holds a run
 rejects 1 'one .*--force' "${train[@]}" --width 64 --k 4 --out one
 works "${train[@]}" --width 32 --k 4 --out one --force --json
