@@ -42,11 +42,21 @@ static void count_digit(const sae_candidates *c, const digit *at, int64_t counts
         }
         return;
     }
+    /* kept values share their first digits: counters of one table alone would wait for each other */
+    enum { TABLES = 4 };
     uint32_t mask = (uint32_t)at->mask, prefix = (uint32_t)at->prefix;
-    for (int64_t i = 0; i < c->count; i++) {
+    int64_t tables[TABLES][256] = {{0}}, i = 0;
+    for (; i + TABLES <= c->count; i += TABLES)
+        for (int t = 0; t < TABLES; t++) {
+            uint32_t bits = bits_of(c->value[i + t]);
+            tables[t][bits >> at->shift & 255] += (bits & mask) == prefix;
+        }
+    for (; i < c->count; i++) {
         uint32_t bits = bits_of(c->value[i]);
-        if ((bits & mask) == prefix) counts[bits >> at->shift & 255]++;
+        tables[0][bits >> at->shift & 255] += (bits & mask) == prefix;
     }
+    for (int t = 0; t < TABLES; t++)
+        for (int bucket = 0; bucket < 256; bucket++) counts[bucket] += tables[t][bucket];
 }
 
 /* Fixes the next digit of the k-th key; *k becomes its rank among those that share it. Returns how many these are. */
