@@ -73,7 +73,7 @@ typedef struct sae_ops {
     /* max |x_j|; NaN where there is one. */
     float (*max_abs)(const float *x, int64_t d);
     /* out [d] = q_j + offset, q_j a whole number nearest to inverse·x_j, which is at most 127 in size; *sum = Σ q_j.
-     * Returns Σ (inverse·x_j − q_j)² in float32, any order. */
+     * Returns Σ (inverse·x_j − q_j)² in float32, any order. With inverse 0 all are 0, whatever stands in x. */
     float (*to_int8)(const float *x, int64_t d, float inverse, int offset, uint8_t *out, int32_t *sum);
     /* z_j = (sum_j − 128·bytes_j)·(scale_j·factor) + Σ_m c_m columns_m,j over `split` ≤ SAE_SPLIT columns, `stride`
      * apart; z may be sum. */

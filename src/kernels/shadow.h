@@ -36,8 +36,8 @@ void sae_shadow_clear(sae_shadow *shadow);
 /* Bytes of the copy. */
 double sae_shadow_bytes(sae_screen_kind kind, int64_t n, int64_t d);
 
-/* The scale with which x [d] fits into bytes of at most 127 in size, and its inverse; both 0 where x is 0, or too
- * small. */
+/* The scale with which x [d] fits into bytes of at most 127 in size, and its inverse; both 0 where x is 0, too small,
+ * or not of numbers. */
 float sae_byte_scale(const sae_ops *ops, const float *x, int64_t d, float *inverse);
 
 /* A bound of ‖x − scale·q‖ for the bytes q of x [d], from what to_int8 returned and a bound of ‖x‖. */

@@ -103,6 +103,16 @@ static void bytes_are_nearest(void **state)
     float inverse, tiny[4] = {1e-40f, -1e-39f, 0, 0};
     assert_true(sae_byte_scale(sae_ops_best(), tiny, 4, &inverse) == 0 && inverse == 0);
     assert_true(sae_byte_error(0, 4, 0, 7) == 7); /* all of a row that is too small for bytes is lost */
+    const float others[] = {INFINITY, -INFINITY, NAN};
+    for (int table = 0; sae_ops_at(table); table++)
+        for (int i = 0; i < 3; i++) { /* so is one that is not of numbers */
+            for (int j = 0; j < COUNT; j++) x[j] = j == 7 * i ? others[i] : 3e38f;
+            static uint8_t bytes[COUNT];
+            int32_t sum = 1;
+            assert_true(sae_byte_scale(sae_ops_at(table), x, COUNT, &inverse) == 0 && inverse == 0);
+            assert_true(sae_ops_at(table)->to_int8(x, COUNT, inverse, 128, bytes, &sum) == 0 && sum == 0);
+            for (int j = 0; j < COUNT; j++) assert_int_equal(bytes[j], 128);
+        }
 }
 
 static void bytes_to_floats(void **state)

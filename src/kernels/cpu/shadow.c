@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -94,7 +95,7 @@ float sae_norm_above(const sae_ops *ops, const float *v, int64_t d)
 float sae_byte_scale(const sae_ops *ops, const float *x, int64_t d, float *inverse)
 {
     float most = ops->max_abs(x, d);
-    bool fits = most >= 0x1p-100f; /* not for NaN; below, the inverse would overflow */
+    bool fits = most >= 0x1p-100f && most <= FLT_MAX; /* not for NaN; below, the inverse would overflow */
     *inverse = fits ? 127 / most : 0;
     return fits ? most / 127 : 0;
 }

@@ -239,6 +239,11 @@ static float max_abs(const float *x, int64_t d)
 static float to_int8(const float *x, int64_t d, float inverse, int offset, uint8_t *out, int32_t *sum)
 {
     enum { VECTORS = 4 };
+    if (inverse == 0) {
+        memset(out, offset, (size_t)d);
+        *sum = 0;
+        return 0;
+    }
     vf squares = {0}, by = vf_set(inverse);
     vi sums = {0};
     int64_t j = 0;
