@@ -107,10 +107,11 @@ if ! command -v nm >/dev/null; then
 elif grep -q '^SAE_SANITIZE:BOOL=ON' "$build/CMakeCache.txt"; then
     echo "a sanitized build has variables of its own: the check for global mutable state was skipped"
 else
-    objects=$(find "$build/CMakeFiles" -name '*.o' -path '*/sae*.dir/*' ! -path '*sae_ref*')
+    # paths from there on: the folders above it may have names like those
+    objects=$(cd "$build/CMakeFiles" && find . -name '*.o' -path './sae*.dir/*' ! -path './sae_ref*')
     [ -n "$objects" ] || complain "no objects under $build: the check itself is broken"
     # shellcheck disable=SC2086
-    globals=$(nm -A -f sysv $objects | awk -F'|' '
+    globals=$(cd "$build/CMakeFiles" && nm -A -f sysv $objects | awk -F'|' '
         $4 ~ /OBJECT|TLS/ && $7 ~ /^ *\.?(data|bss|tdata|tbss|\*COM\*)(\.|$| )/ && $7 !~ /rel\.ro/ && $1 !~ /gomp_critical/ {
             sub(/^.*CMakeFiles\//, "", $1); gsub(/ +$/, "", $1); print $1
         }' | grep -v -e '/src/base/alloc\.c\.o:' -e '/src/kernels/cpu/blas\.c\.o:library' \
