@@ -130,10 +130,7 @@ static sae_status check(const settings *s, sae_error *err)
     if (s->rms_norm && !s->unembed)
         return sae_fail(err, SAE_E_ARG, "--rms-norm says how to use --unembed FILE, which is missing");
     sae_status status = text ? cli_lm_check(s->model, &s->text, err) : SAE_OK;
-    if (status == SAE_OK && !s->dash.force) {
-        if (cli_exists(s->out)) return sae_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
-    }
-    return status == SAE_OK ? cli_check_file("out", s->out, err) : status;
+    return status == SAE_OK ? cli_check_new_file("out", s->out, s->dash.force, err) : status;
 }
 
 /* The place that all SAEs say they belong to. */

@@ -209,11 +209,7 @@ static const char *const numbered[][2] = {
 static sae_status make_room(const settings *s, sae_error *err)
 {
     sae_status status = SAE_OK;
-    if (s->format == FORMAT_HTML) {
-        if (!s->force && cli_exists(s->out))
-            return sae_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", s->out);
-        return cli_check_file("out", s->out, err);
-    }
+    if (s->format == FORMAT_HTML) return cli_check_new_file("out", s->out, s->force, err);
     if (!s->force && cli_is_filled(s->out))
         return sae_fail(err, SAE_E_EXISTS, "%s holds files already; --force replaces those of an earlier export",
                         s->out);

@@ -161,3 +161,10 @@ sae_status cli_check_file(const char *option, const char *path, sae_error *err)
     if (writable) return SAE_OK;
     return sae_fail(err, SAE_E_ARG, "--%s %s cannot be written: its directory: %s", option, path, strerror(code));
 }
+
+sae_status cli_check_new_file(const char *option, const char *path, bool force, sae_error *err)
+{
+    if (!force && cli_exists(path))
+        return sae_fail(err, SAE_E_EXISTS, "%s is already there; --force replaces it", path);
+    return cli_check_file(option, path, err);
+}

@@ -43,5 +43,7 @@ bool cli_same_file(const char *a, const char *b);
 /* Whether a file can be written to `path`, the value of --OPTION (NULL: nothing to check), as far as can be known
  * without writing: its directory is there and it is none itself. SAE_E_ARG otherwise. */
 sae_status cli_check_file(const char *option, const char *path, sae_error *err);
+/* The same for a file that must not be there yet: SAE_E_EXISTS, unless --force was given. */
+sae_status cli_check_new_file(const char *option, const char *path, bool force, sae_error *err);
 
 #endif

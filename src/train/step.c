@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "kernels/ops.h"
+#include "model/model.h"
 
 #include <math.h>
 #include <string.h>
@@ -284,22 +285,24 @@ static sae_status forward_by_k(sae_trainer *w, sae_training *t, const float *c, 
     return status;
 }
 
-static bool all_finite(const float *x, int64_t n)
+static const char *name_of(const sae_training *t)
 {
-    int others = 0;
-    for (int64_t i = 0; x && i < n; i++) others |= !isfinite(x[i]);
-    return !others;
+    return *t->config.name ? t->config.name : "the SAE";
 }
 
 /* Gradients that leave float32 make weights that are no numbers: their latents never fire again, and no loss tells. The
  * norms are those of W_enc, which the screen needs; W_dec and b_dec show in the next loss. */
 static sae_status check_weights(const sae_training *t, const sae_step_metrics *m, sae_error *err)
 {
-    if (all_finite(t->shadow.norm, t->n) && all_finite(t->p.b_enc, t->n) && all_finite(t->p.theta, t->n)) return SAE_OK;
+    const sae_env alone = {.threads = 1}; /* too little work to wake others for */
+    const float *const weights[] = {t->shadow.norm, t->p.b_enc, t->p.theta};
+    bool finite = true;
+    for (int i = 0; i < 3; i++) finite = finite && (!weights[i] || sae_first_non_finite(weights[i], t->n, &alone) < 0);
+    if (finite) return SAE_OK;
     return sae_fail(err, SAE_E_VALUE,
                     "weights of %s are not finite after step %lld: training diverged (lr %g); try a smaller --lr, or "
                     "an --input-scale",
-                    *t->config.name ? t->config.name : "the SAE", (long long)m->step, t->config.lr);
+                    name_of(t), (long long)m->step, t->config.lr);
 }
 
 sae_status sae_train_step_one(sae_trainer *w, sae_training *t, const float *x, float *c, bool want_fvu,
@@ -323,7 +326,7 @@ sae_status sae_train_step_one(sae_trainer *w, sae_training *t, const float *x, f
     if (!isfinite(m->loss)) {
         status = sae_fail(err, SAE_E_VALUE,
                           "the loss of %s is not finite at step %lld: training diverged (lr %g); try a smaller --lr",
-                          *t->config.name ? t->config.name : "the SAE", (long long)m->step, t->config.lr);
+                          name_of(t), (long long)m->step, t->config.lr);
         goto done;
     }
     m->lr = sae_learning_rate(&t->config, m->step, w->steps);
