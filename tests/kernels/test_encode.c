@@ -215,7 +215,7 @@ static void every_size(void **state)
     problem_free(&p);
 }
 
-/* Half of the second-level cache for a tile, three eighths for a part's encoder rows, within bounds. */
+/* The second-level cache for a tile, three eighths for a part's encoder rows, within bounds. */
 static void sizes_for_caches(void **state)
 {
     (void)state;

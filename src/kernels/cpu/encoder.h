@@ -10,12 +10,12 @@
 
 #include <stdbool.h>
 
-/* Rows of a tile of the screen. Products run at their full rate on 256 rows × 256 latents and more. */
-#define SAE_TILE_ROWS 256
+/* Rows of a tile of the screen. A product packs or reads its latents once for all of these. */
+#define SAE_TILE_ROWS 512
 
 /* How the work is cut. The results are the same for every size. */
 typedef struct sae_tile_size {
-    int64_t latents; /* of a tile, which is float32 and takes half of the second-level cache; a multiple of the panel */
+    int64_t latents; /* of a tile, which is float32 and fills the second-level cache; a multiple of the panel */
     int64_t part;    /* latents of a subset that are scanned at a time: their encoder rows take three eighths of it */
 } sae_tile_size;
 

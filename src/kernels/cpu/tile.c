@@ -114,7 +114,7 @@ void sae_tile_rows(const sae_screen *screen, sae_worker *worker, const float *c,
 sae_tile_size sae_tile_size_for(int64_t second_cache, int64_t d)
 {
     sae_tile_size size = {.latents = 256};
-    while (size.latents < 1024 && 2 * size.latents * SAE_TILE_ROWS * (int64_t)sizeof(float) <= second_cache / 2)
+    while (size.latents < 1024 && 2 * size.latents * SAE_TILE_ROWS * (int64_t)sizeof(float) <= second_cache)
         size.latents *= 2;
     size.part = second_cache / 8 * 3 / (d * (int64_t)sizeof(float)) / SAE_SHADOW_PANEL * SAE_SHADOW_PANEL;
     if (size.part > size.latents) size.part = size.latents;
