@@ -90,7 +90,7 @@ const sae_ops *sae_ops_best(void);
 /* Table i of those that this processor can run, best first; NULL past the end. For tests. */
 const sae_ops *sae_ops_at(int i);
 
-/* An upper bound of ‖v‖₂, tight to 2⁻²¹: for the screen's bound. */
+/* An upper bound of ‖v‖₂, tight to 2⁻²⁰ + (d/SAE_DOT_LANES)·2⁻²⁴: for the screen's bound. */
 float sae_norm_above(const sae_ops *ops, const float *v, int64_t d);
 
 #endif

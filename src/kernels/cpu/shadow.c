@@ -81,15 +81,25 @@ void sae_shadow_clear(sae_shadow *s)
     *s = (sae_shadow){0};
 }
 
-float sae_root_above(double square)
+/* Rounding to float is right to 2⁻²⁴, or 2⁻¹⁵⁰ among denormals, and x to 2⁻³⁰: less than what is added. */
+static float float_above(double x)
 {
-    /* the root is right to 2⁻³⁰, rounding to float to 2⁻²⁴, or 2⁻¹⁵⁰ among denormals: less than what is added */
-    return (float)(sqrt(square) * (1 + 0x1p-22) + 0x1p-149);
+    return (float)(x * (1 + 0x1p-22) + 0x1p-149);
 }
 
+float sae_root_above(double square)
+{
+    return float_above(sqrt(square));
+}
+
+/* The square of the norm by the fixed-order dot: a term takes part in a product and at most d/LANES + log₂ LANES sums,
+ * and what is lost below 2⁻¹²⁶ is nothing beside 2⁻⁶⁰. What that cannot hold is summed in double. */
 float sae_norm_above(const sae_ops *ops, const float *v, int64_t d)
 {
-    return sae_root_above(ops->sum_squares(v, d));
+    float square = ops->dot(v, v, d);
+    if (!(square >= 0x1p-60f && square <= FLT_MAX)) return sae_root_above(ops->sum_squares(v, d));
+    double roundings = (double)(d / SAE_DOT_LANES + 8);
+    return sae_root_above((double)square * (1 + roundings * 0x1.1p-24));
 }
 
 float sae_byte_scale(const sae_ops *ops, const float *x, int64_t d, float *inverse)
@@ -106,7 +116,7 @@ float sae_byte_error(float square, int64_t d, float scale, float norm)
 {
     if (scale == 0) return norm; /* nothing of x is in its bytes */
     double dims = (double)d, steps = sqrt((double)square * (1 + dims * 0x1p-23)) + sqrt(dims) * 0x1p-15;
-    return sae_root_above((double)scale * steps * (double)scale * steps);
+    return float_above((double)scale * steps);
 }
 
 /* Copies of up to LANE latents of one panel: rounded piece by piece, each piece then written word by word for all of
