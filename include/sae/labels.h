@@ -42,6 +42,10 @@ SAE_API sae_status sae_labels_get(sae_labels *labels, const char *sae_hash, cons
 SAE_API sae_status sae_labels_set(sae_labels *labels, const char *sae_hash, int64_t latent, const char *text,
                                   const char *source, sae_error *err);
 
+/* Labels of latents 0 to n − 1 in one go, all or none of them; a latent with texts[i] NULL keeps what it has. */
+SAE_API sae_status sae_labels_set_all(sae_labels *labels, const char *sae_hash, const char *const *texts, int64_t n,
+                                      const char *source, sae_error *err);
+
 /* ---- lists ----------------------------------------------------------------------------------------- */
 
 typedef struct sae_list_item {

@@ -38,11 +38,12 @@ sae_status sae_imported_add(sae_imported *list, int64_t latent, const char *text
 
 /* ---- delphi ------------------------------------------------------------------------------------------------------ */
 
-/* The number at the end of "model.layers.5_latent12.txt"; −1: not such a name. */
-static int64_t latent_of(const char *name)
+/* The number at the end of "model.layers.5_latent12.txt", which begins at *place; −1: not such a name. */
+static int64_t latent_of(const char *name, size_t *place)
 {
     size_t end = sae_has_ending(name, ".txt") ? strlen(name) - strlen(".txt") : 0, begin = end;
     while (begin > 0 && name[begin - 1] >= '0' && name[begin - 1] <= '9') begin--;
+    *place = begin;
     return begin < end && end - begin < 10 ? strtol(name + begin, NULL, 10) : -1;
 }
 
@@ -69,15 +70,33 @@ done:
     return status;
 }
 
+/* Delphi puts the latents of all places of a run into one directory; these are the labels of one SAE. */
+static sae_status check_place(const sae_imported *list, char **first, const char *name, size_t place, sae_error *err)
+{
+    size_t of_first;
+    if (!*first && !(*first = sae_strdup(name))) return sae_fail_memory(err, "a name", strlen(name));
+    (void)latent_of(*first, &of_first);
+    if (place == of_first && strncmp(*first, name, place) == 0) return SAE_OK;
+    return sae_fail(err, SAE_E_FORMAT,
+                    "%s has explanations of several SAEs, such as %s and %s; move those of one to a directory of their "
+                    "own",
+                    list->path, *first, name);
+}
+
 static sae_status read_delphi(sae_imported *list, sae_error *err)
 {
     sae_status status = SAE_OK;
+    char *first = NULL; /* of the names */
     DIR *dir = opendir(list->path);
     if (!dir) return sae_fail_errno(err, "cannot read %s", list->path);
     for (struct dirent *entry; status == SAE_OK && (entry = readdir(dir));) {
-        int64_t latent = latent_of(entry->d_name);
-        if (latent >= 0) status = read_explanation(list, entry->d_name, latent, err);
+        size_t place;
+        int64_t latent = latent_of(entry->d_name, &place);
+        if (latent < 0) continue;
+        status = check_place(list, &first, entry->d_name, place, err);
+        if (status == SAE_OK) status = read_explanation(list, entry->d_name, latent, err);
     }
+    sae_free(first);
     closedir(dir);
     if (status == SAE_OK && list->count == 0)
         return sae_fail(err, SAE_E_FORMAT, "%s has no files such as latent12.txt, as delphi's explanations are",
@@ -156,8 +175,8 @@ sae_status sae_import_labels(sae_labels *labels, const char *sae_hash, int64_t n
         status = read_neuronpedia(&list, err);
         break;
     }
-    for (int64_t i = 0; i < n && status == SAE_OK; i++)
-        if (list.texts[i]) status = sae_labels_set(labels, sae_hash, i, list.texts[i], source, err);
+    if (status == SAE_OK)
+        status = sae_labels_set_all(labels, sae_hash, (const char *const *)list.texts, n, source, err);
     *count = list.count;
     for (int64_t i = 0; i < n; i++) sae_free(list.texts[i]);
     sae_free(list.texts);

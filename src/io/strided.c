@@ -27,9 +27,11 @@ void sae_strided_copy(int rank, const int64_t *shape, const int64_t *stride, siz
     for (int64_t e = 0; e < elements; e++) {
         memcpy(out + (size_t)e * size, data + (size_t)at * size, size);
         for (int i = rank; i-- > 0;) {
-            at += stride[i];
-            if (++index[i] < shape[i]) break;
-            at -= stride[i] * shape[i];
+            if (++index[i] < shape[i]) {
+                at += stride[i];
+                break;
+            }
+            at -= stride[i] * (shape[i] - 1); /* the stride of a dimension of 1 may be anything */
             index[i] = 0;
         }
     }

@@ -171,3 +171,15 @@ sae_status sae_labels_set(sae_labels *labels, const char *sae_hash, int64_t late
                           "ON CONFLICT(sae, latent) DO UPDATE SET text = excluded.text, source = excluded.source",
                           binds, 4, err);
 }
+
+sae_status sae_labels_set_all(sae_labels *labels, const char *sae_hash, const char *const *texts, int64_t n,
+                              const char *source, sae_error *err)
+{
+    sae_status status = sae_db_exec(&labels->db, "BEGIN IMMEDIATE", err);
+    if (status != SAE_OK) return status;
+    for (int64_t i = 0; i < n && status == SAE_OK; i++)
+        if (texts[i]) status = sae_labels_set(labels, sae_hash, i, texts[i], source, err);
+    if (status == SAE_OK) status = sae_db_exec(&labels->db, "COMMIT", err);
+    if (status != SAE_OK) (void)sae_db_exec(&labels->db, "ROLLBACK", NULL);
+    return status;
+}

@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "io/json.h"
+#include "model/model.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,22 +26,26 @@ static char *state_path(const sae_run *run, size_t i, int64_t step)
     return sae_path_join(run->dirs[i], name);
 }
 
-static void remove_states(const sae_run *run, int64_t step)
+/* Removes the states of one SAE but that of `step`, also what a killed run left half-written: they are large. With
+ * step −1 all, and the directory. */
+static void remove_states_of(const sae_run *run, size_t i, int64_t step)
 {
-    for (size_t i = 0; i < run->count; i++) {
-        char *path = state_path(run, i, step);
-        if (path) unlink(path);
+    char *kept = state_path(run, i, step), *folder = sae_path_join(run->dirs[i], "checkpoint");
+    DIR *dir = folder ? opendir(folder) : NULL;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char *path = strncmp(entry->d_name, "state-", 6) == 0 ? sae_path_join(folder, entry->d_name) : NULL;
+        if (path && kept && (step < 0 || strcmp(path, kept) != 0)) unlink(path);
         sae_free(path);
     }
+    if (dir) closedir(dir);
+    if (folder && step < 0) rmdir(folder);
+    sae_free(folder);
+    sae_free(kept);
 }
 
-static void remove_state_dirs(const sae_run *run)
+static void keep_state(const sae_run *run, int64_t step)
 {
-    for (size_t i = 0; i < run->count; i++) {
-        char *path = sae_path_join(run->dirs[i], "checkpoint");
-        if (path) rmdir(path);
-        sae_free(path);
-    }
+    for (size_t i = 0; i < run->count; i++) remove_states_of(run, i, step);
 }
 
 /* ---- one SAE's state ------------------------------------------------------------------------------------ */
@@ -137,6 +143,25 @@ static sae_status save_state(const sae_run *run, size_t i, sae_error *err)
     return status;
 }
 
+/* What a run cannot have written: numbers that are none, counters that no run reaches. */
+static sae_status check_state(const sae_training *t, const double numbers[NUMBERS], const char *path,
+                              const sae_env *env, sae_error *err)
+{
+    const sae_tensors *sets[SETS] = {&t->p, &t->m, &t->v};
+    const double most = 0x1p52;
+    bool good = numbers[THETA_BATCHES] >= 0 && numbers[THETA_BATCHES] <= most && numbers[CONTROL_STEPS] >= 0 &&
+                numbers[CONTROL_STEPS] <= most;
+    for (int s = 0; s < SETS && good; s++)
+        good = sae_first_non_finite(sets[s]->W_enc, t->n * t->d, env) < 0 &&
+               sae_first_non_finite(sets[s]->W_dec, t->n * t->d, env) < 0 &&
+               sae_first_non_finite(sets[s]->b_enc, t->n, env) < 0 &&
+               sae_first_non_finite(sets[s]->b_dec, t->d, env) < 0 &&
+               (!sets[s]->theta || sae_first_non_finite(sets[s]->theta, t->n, env) < 0);
+    for (int64_t i = 0; i < t->n && good; i++) good = t->since_fired[i] >= 0 && (double)t->since_fired[i] <= most;
+    if (good) return SAE_OK;
+    return sae_fail(err, SAE_E_FORMAT, "%s was altered: it has values that no run writes; --force starts anew", path);
+}
+
 static sae_status load_state(sae_run *run, size_t i, int64_t step, sae_error *err)
 {
     sae_status status;
@@ -159,6 +184,7 @@ static sae_status load_state(sae_run *run, size_t i, int64_t step, sae_error *er
         }
         memcpy((void *)want->data, have->data, want->bytes); /* the views point into this trainer's own memory */
     }
+    SAE_TRY(check_state(t, numbers, path, run->env, err));
     set_numbers(t, numbers);
     t->hint = t->aux_hint = (sae_encode_hint){0};
 done:
@@ -281,9 +307,9 @@ sae_status sae_run_save(sae_run *run, sae_error *err)
     SAE_TRY(sae_run_sync_logs(run, sizes, err));
     for (size_t i = 0; i < run->count; i++) SAE_TRY(save_state(run, i, err));
     SAE_TRY(write_run(run, run->trainer->step, sizes, NULL, err));
-    if (previous >= 0) remove_states(run, previous);
+    keep_state(run, run->trainer->step);
 done:
-    if (status != SAE_OK && previous != run->trainer->step) remove_states(run, run->trainer->step);
+    if (status != SAE_OK) keep_state(run, previous);
     json_decref(before);
     sae_free(sizes);
     return status;
@@ -308,13 +334,14 @@ sae_status sae_run_load(sae_run *run, sae_train_result *result, bool *finished, 
     if (*finished) {
         SAE_TRY(sae_run_made_read(run, json_object_get(then, "made"), result, err));
         run->trainer->step = step;
-        remove_state_dirs(run); /* made anew by this run */
+        keep_state(run, -1); /* its directory was made anew by this run */
         goto done;
     }
     for (size_t i = 0; i < run->count; i++) {
         SAE_TRY(load_state(run, i, step, err));
         SAE_TRY(cut_log(run, i, json_object_get(then, "metrics_bytes"), err));
     }
+    keep_state(run, step);
     run->trainer->step = step;
     sae_trainer_refresh(run->trainer);
 done:
@@ -327,8 +354,7 @@ sae_status sae_run_finish(sae_run *run, const sae_train_result *result, sae_erro
 {
     sae_status status = write_run(run, run->steps, NULL, result, err);
     if (status != SAE_OK) return status;
-    remove_states(run, run->trainer->step);
-    remove_state_dirs(run);
+    keep_state(run, -1);
     return SAE_OK;
 }
 
@@ -336,9 +362,7 @@ sae_status sae_run_finish(sae_run *run, const sae_train_result *result, sae_erro
 static sae_status remove_old(const sae_run *run, sae_error *err)
 {
     static const char *const names[] = {"run.json", "cfg.json", "sae_weights.safetensors", "metrics.jsonl"};
-    json_t *then = NULL;
-    if (read_run(run, &then, NULL) == SAE_OK) remove_states(run, json_integer_value(json_object_get(then, "step")));
-    json_decref(then);
+    keep_state(run, -1);
     for (size_t i = 0; i <= run->count; i++)
         for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
             const char *dir = i == 0 ? run->out : run->dirs[i - 1];

@@ -63,7 +63,9 @@ sae_status sae_run_sync_logs(sae_run *run, int64_t *sizes, sae_error *err)
 {
     for (size_t i = 0; i < run->count; i++) {
         FILE *out = run->logs[i];
-        if (fflush(out) != 0 || fsync(fileno(out)) != 0 || (sizes[i] = ftello(out)) < 0)
+        /* where a stream that appends stands before its first write is not the same everywhere */
+        if (fflush(out) != 0 || fsync(fileno(out)) != 0 || fseeko(out, 0, SEEK_END) != 0 ||
+            (sizes[i] = ftello(out)) < 0)
             return sae_fail_errno(err, "cannot write %s/metrics.jsonl", run->dirs[i]);
     }
     return SAE_OK;

@@ -151,9 +151,11 @@ absent x
 # ---- labels of other tools ------------------------------------------------------------------------------------
 mkdir explanations
 echo '"words about \"kings\""' >explanations/layers.4_latent7.txt
-echo 'bare text' >explanations/12.txt
+echo 'bare text' >explanations/layers.4_latent12.txt
 works "$sae" dash import all.db --sae batchtopk-64-k4 --from explanations --labels labels.db --json
 equals "labels of delphi" "$(value count)" 2
+echo 'of another layer' >explanations/layers.5_latent12.txt
+rejects 1 'explanations of several SAEs, such as' "$sae" dash import all.db --sae batchtopk-64-k4 --from explanations --labels labels.db
 printf '{"index":"7","description":"kings"}\n{"index":9,"description":"</script>"}\n' | gzip >np.jsonl.gz
 works "$sae" dash import all.db --sae batchtopk-64-k4 --from np.jsonl.gz --labels labels.db --json
 equals "labels of Neuronpedia" "$(value count)" 2

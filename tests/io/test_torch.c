@@ -199,6 +199,21 @@ static void hostile_pickles(void **state)
     }
 }
 
+/* A dimension of one entry has a stride that is never taken, however large. */
+static void stride_of_one(void **state)
+{
+    static const char pickle[] =
+        DICT(TEXT("\1", "a") TENSOR("\1", "K\2K\1\x86", "K\2\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x86"));
+    const float expected[] = {1, 3};
+    float out[2];
+    sae_error err;
+    sae_tensor_file *file = NULL;
+    assert_ok(open_pickle(state, PICKLE(pickle), sizeof numbers, &file, &err));
+    sae_tensor_read_f32(sae_tensor_file_find(file, "a"), 0, 2, out);
+    assert_memory_equal(out, expected, sizeof expected);
+    sae_tensor_file_close(file);
+}
+
 /* A gift in half a kilobyte: each list holds the one before it thirty times, 24 million numbers in all. */
 static void memo_bomb(void **state)
 {
@@ -324,8 +339,8 @@ static void writes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        temp_test(reads_tensors), temp_test(hostile_pickles), temp_test(memo_bomb), temp_test(too_many_objects),
-        temp_test(truncations),   temp_test(other_archives),  temp_test(writes),
+        temp_test(reads_tensors), temp_test(hostile_pickles), temp_test(memo_bomb),      temp_test(too_many_objects),
+        temp_test(stride_of_one), temp_test(truncations),     temp_test(other_archives), temp_test(writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

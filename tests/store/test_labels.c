@@ -94,6 +94,26 @@ static void labels_have_an_end(void **state)
     free(text);
 }
 
+/* Many in one go: all of them or, where one is refused, none. */
+static void set_in_one_go(void **state)
+{
+    fixture *f = *state;
+    sae_error err;
+    char *longer = calloc(1, SAE_LABEL_BYTES + 2);
+    memset(longer, 'a', SAE_LABEL_BYTES + 1);
+    const char *texts[] = {"zero", NULL, "two", longer};
+    set(f->labels, A, 0, "before");
+    set(f->labels, A, 1, "kept");
+    assert_int_equal(sae_labels_set_all(f->labels, A, texts, 4, "", &err), SAE_E_ARG);
+    assert_int_equal(count(f->labels, A, "before"), 1);
+    assert_int_equal(count(f->labels, A, NULL), 2);
+    assert_int_equal(sae_labels_set_all(f->labels, A, texts, 3, "", &err), SAE_OK);
+    assert_int_equal(count(f->labels, A, "before"), 0);
+    assert_int_equal(count(f->labels, A, "kept"), 1);
+    assert_int_equal(count(f->labels, A, NULL), 3);
+    free(longer);
+}
+
 static void lists(void **state)
 {
     fixture *f = *state;
@@ -191,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(labels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(labels_have_an_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(set_in_one_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists, set_up, tear_down),
         cmocka_unit_test_setup_teardown(foreign_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(triggers, set_up, tear_down),

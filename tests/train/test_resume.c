@@ -135,12 +135,15 @@ static void killed_and_resumed(void **state)
     FILE *half = fopen(in_dir(f, "killed/checkpoint/state-39.safetensors"), "w");
     fputs("half", half);
     fclose(half);
+    half = fopen(in_dir(f, "killed/checkpoint/state-39.safetensors.tmp-99"), "w");
+    fclose(half);
     FILE *log = fopen(in_dir(f, "killed/metrics.jsonl"), "a");
     fputs("{\"step\":35", log);
     fclose(log);
     o.resume = true;
     train_ok(f, &o, "killed", 1);
     same_files(f, "whole1", "killed");
+    assert_false(sae_file_exists(in_dir(f, "killed/checkpoint")));
 }
 
 int main(void)

@@ -112,6 +112,20 @@ static void refusals(void **state)
     o.held_out = 0.2;
     assert_int_equal(train_with(f, &o, "other", NULL, NULL, &err), SAE_E_ARG);
     o.held_out = 0.1;
+    /* the last eight bytes are a counter or weights: all ones are neither */
+    FILE *saved = fopen(in_dir(f, "other/checkpoint/state-5.safetensors"), "r+");
+    char last[8];
+    assert_non_null(saved);
+    fseek(saved, -8, SEEK_END);
+    assert_int_equal(fread(last, 1, 8, saved), 8);
+    fseek(saved, -8, SEEK_END);
+    fwrite("\xff\xff\xff\xff\xff\xff\xff\xff", 1, 8, saved);
+    assert_int_equal(fflush(saved), 0);
+    assert_int_equal(train_with(f, &o, "other", NULL, NULL, &err), SAE_E_FORMAT);
+    assert_non_null(strstr(err.message, "was altered"));
+    fseek(saved, -8, SEEK_END);
+    fwrite(last, 1, 8, saved);
+    fclose(saved);
     assert_int_equal(truncate(in_dir(f, "other/checkpoint/state-5.safetensors"), 1000), 0);
     assert_int_equal(train_with(f, &o, "other", NULL, NULL, &err), SAE_E_FORMAT);
 

@@ -396,7 +396,7 @@ static sae_status encode_rows(sae_encoder *e, const sae_screen *screen, sae_enco
         for (int64_t row = 0; row < job->rows; row++)
             if (e->row_ratio[row] > 0) e->row_ratio[positive++] = e->row_ratio[row];
         sae_candidates ratios = {e->row_ratio, NULL, e->again, positive};
-        hint->cut = positive >= reach ? 0.97f * sae_select_cut(&ratios, reach).value : 0;
+        hint->cut = reach > 0 && positive >= reach ? 0.97f * sae_select_cut(&ratios, reach).value : 0;
     }
     stats->select_seconds += sae_now() - began;
     return SAE_OK;
