@@ -49,13 +49,24 @@ export function fresh(path, query) {
   return request(address(path, query));
 }
 
-export async function send(method, path, body) {
+async function sendOnce(method, path, body) {
   token ??= (await request("/meta")).token;
-  const result = await request(path, {
+  return request(path, {
     method,
     headers: { "Content-Type": "application/json", "X-Sae-Token": token },
     body: JSON.stringify(body ?? {}),
   });
+}
+
+export async function send(method, path, body) {
+  let result;
+  try {
+    result = await sendOnce(method, path, body);
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    token = null; // of an earlier start of the server
+    result = await sendOnce(method, path, body);
+  }
   if (method !== "POST" || !path.endsWith("/encode")) kept.clear();
   return result;
 }

@@ -63,7 +63,9 @@ export function startKeys() {
       document.getElementById("find")?.focus();
       return;
     }
-    const name = event.key === "ArrowRight" ? "j" : event.key === "ArrowLeft" ? "k" : event.key;
+    const arrow = { ArrowRight: "j", ArrowLeft: "k" }[event.key];
+    if (arrow && event.target.closest?.("[tabindex='0'], details")) return; // they scroll what has the focus
+    const name = arrow ?? event.key;
     const key = pageKeys[name];
     if (!key) return;
     event.preventDefault();

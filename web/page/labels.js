@@ -29,9 +29,17 @@ async function attempt(work, done) {
   }
 }
 
+// What is being written and not saved: whatever draws the page anew must not lose it.
+const drafts = new Map();
+const draftOf = (sae, latent) => `${latent} of ${sae}`;
+
 function editor(sae, latent, text, close) {
-  const field = h("textarea", { id: "label-text", maxlength: 2000, "aria-label": `label of latent ${latent}`, value: text });
-  const save = (value) => attempt(() => send("PUT", `${latentPath(sae, latent)}/label`, { text: value.trim() }), value.trim() ? "Label saved" : "Label removed");
+  const field = h("textarea", { id: "label-text", maxlength: 2000, "aria-label": `label of latent ${latent}`, value: drafts.get(draftOf(sae, latent)) ?? text });
+  const save = (value) => attempt(async () => {
+    await send("PUT", `${latentPath(sae, latent)}/label`, { text: value.trim() });
+    drafts.delete(draftOf(sae, latent));
+  }, value.trim() ? "Label saved" : "Label removed");
+  field.addEventListener("input", () => drafts.set(draftOf(sae, latent), field.value));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save(field.value);
@@ -47,6 +55,7 @@ export function labelBox(sae, latent, labels) {
   const text = labels.map.get(latent) ?? "";
   const box = h("div", { class: "label-box" });
   const close = () => {
+    drafts.delete(draftOf(sae, latent));
     show();
     box.querySelector("button")?.focus();
   };
@@ -57,16 +66,17 @@ export function labelBox(sae, latent, labels) {
       replace(box, editor(sae, latent, text, close));
       box.querySelector("textarea").focus();
     } }, text ? "Change" : "Write one") : h("p", { class: "source" }, WHY));
-  show();
+  if (labels.writable && drafts.has(draftOf(sae, latent))) replace(box, editor(sae, latent, text, close));
+  else show();
   return box;
 }
 
 const holds = (list, sae, latent) => list.items.some((item) => item.sae === sae && item.latent === latent);
 
-async function toggle(labels, list, sae, latent, name) {
+// list: null for a new one of that name
+async function put(list, sae, latent, on, name) {
   const id = list?.id ?? (await send("POST", "/lists", { name })).id;
-  const method = list && holds(list, sae, latent) ? "DELETE" : "PUT";
-  await send(method, `/lists/${id}/items/${encodeURIComponent(sae)}/${latent}`);
+  await send(on ? "PUT" : "DELETE", `/lists/${id}/items/${encodeURIComponent(sae)}/${latent}`);
 }
 
 function chooser(sae, latent, labels) {
@@ -74,13 +84,13 @@ function chooser(sae, latent, labels) {
   const dialog = h("dialog", { "aria-labelledby": "lists-title" },
     h("h2", { id: "lists-title" }, `Lists with latent ${latent}`),
     labels.lists.map((list) => {
-      const box = h("input", { type: "checkbox", change: () => attempt(() => toggle(labels, list, sae, latent), box.checked ? `On ${list.name}` : `Off ${list.name}`) });
+      const box = h("input", { type: "checkbox", change: () => attempt(() => put(list, sae, latent, box.checked), box.checked ? `On ${list.name}` : `Off ${list.name}`) });
       box.checked = holds(list, sae, latent);
       return h("p", {}, h("label", { class: "inline" }, box, list.name));
     }),
     h("form", { class: "row", submit: (event) => {
       event.preventDefault();
-      if (name.value.trim()) attempt(() => toggle(labels, null, sae, latent, name.value.trim()), `On ${name.value.trim()}`);
+      if (name.value.trim()) attempt(() => put(null, sae, latent, true, name.value.trim()), `On ${name.value.trim()}`);
       dialog.close();
     } }, name, h("button", {}, "Add")),
     h("form", { method: "dialog" }, h("button", { class: "primary" }, "Close")));
@@ -95,7 +105,7 @@ export function bookmark(sae, latent, labels) {
   const on = Boolean(list && holds(list, sae, latent));
   return h("span", { class: "row" },
     h("button", { type: "button", id: "bookmark", class: "icon", "aria-pressed": on ? "true" : "false", title: "Bookmark (b)", "aria-label": "bookmark",
-      click: () => attempt(() => toggle(labels, list, sae, latent, BOOKMARKS), on ? "Taken off Bookmarks" : "Put on Bookmarks") }, on ? "\u2605" : "\u2606"),
+      click: () => attempt(() => put(list, sae, latent, !on, BOOKMARKS), on ? "Taken off Bookmarks" : "Put on Bookmarks") }, on ? "\u2605" : "\u2606"),
     h("button", { type: "button", id: "lists", click: () => {
       const dialog = chooser(sae, latent, labels);
       document.body.append(dialog);

@@ -99,7 +99,7 @@ function problem(error) {
   return {
     title: missing ? "Not found" : "Something is wrong",
     content: [h("h1", {}, missing ? "Not found" : "Something is wrong"), h("div", { class: "notice bad", role: "alert" }, h("p", {}, error.message)),
-      h("p", {}, h("a", { href: "/" }, "All SAEs"))],
+      h("p", { class: "row" }, location.search ? h("a", { href: location.pathname }, "The page without its filters") : null, h("a", { href: "/" }, "All SAEs"))],
   };
 }
 

@@ -137,9 +137,9 @@ function drawings(latent, query) {
   return [
     hist ? histogram({ title: "Activations", tools, hist, xTitle: log ? "log10 of the activation where it fires" : "activation where it fires", logY: !log,
       rules: log ? [] : [{ at: latent.p50, name: "median", soft: true }, { at: latent.p99, name: "99%", soft: true }],
-      caption: `Half of its ${count(latent.n_active)} firings are above ${number(latent.p50, 3)}, one in a hundred above ${number(latent.p99, 3)}.` }) : null,
+      caption: `${log ? "" : "The height of a bar is logarithmic. "}Half of its ${count(latent.n_active)} firings are above ${number(latent.p50, 3)}, one in a hundred above ${number(latent.p99, 3)}.` }) : null,
     latent.logits?.hist ? histogram({ title: "Effect on output tokens", hist: latent.logits.hist, xTitle: "logit per unit of activation", logY: true, bar: (lo, hi) => (lo >= 0 ? "up" : hi <= 0 ? "down" : "soft"),
-      caption: `Over the whole vocabulary; standard deviation ${number(latent.logits.std, 3)}.` }) : null,
+      caption: `Over the whole vocabulary, the height of a bar logarithmic; standard deviation ${number(latent.logits.std, 3)}.` }) : null,
   ];
 }
 

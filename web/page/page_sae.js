@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { h } from "./dom.js";
 import { count, number, tick } from "./format.js";
 import { histogram } from "./histogram.js";
-import { copyLink } from "./keys.js";
+import { copyLink, toast } from "./keys.js";
 import { labelsOf } from "./labels.js";
 import { kindName, recovered } from "./page_saes.js";
 import { go, link, saePath, setQuery } from "./router.js";
@@ -52,18 +52,29 @@ function density(sae, tokens, query) {
 function bound(name, query, title) {
   return h("label", { class: "field" }, title, h("input", {
     class: "short", id: `f-${name}`, type: "text", inputmode: "decimal", value: query.get(name) ?? "",
-    change: (event) => setQuery({ [name]: event.target.value.trim(), offset: null }),
+    change: (event) => {
+      const value = event.target.value.trim().replaceAll(",", "");
+      if (value !== "" && !Number.isFinite(Number(value))) toast(`\u201C${value}\u201D is not a number`);
+      else setQuery({ [name]: value, offset: null });
+    },
   }));
 }
 
+// What of a query needs the other SAE, taken away.
+function ofOther(query) {
+  const gone = [...query.keys()].filter((name) => /^(min_|max_)vs_/.test(name));
+  if (query.get("sort")?.startsWith("vs_")) gone.push("sort", "dir");
+  return Object.fromEntries(gone.map((name) => [name, null]));
+}
+
 function filters(sae, saes, query, labels) {
-  const select = (name, title, options) => h("label", { class: "field" }, title, fillSelect(h("select", { id: `f-${name}`, change: (event) => setQuery({ [name]: event.target.value, offset: null }) }), options, query.get(name) ?? ""));
+  const select = (name, title, options) => h("label", { class: "field" }, title, fillSelect(h("select", { id: `f-${name}`, change: (event) => setQuery({ ...(name === "vs" ? ofOther(query) : {}), [name]: event.target.value, offset: null }) }), options, query.get(name) ?? ""));
   const others = saes.filter((s) => s.name !== sae.name);
   const shown = new Set((query.get("cols") ?? USUAL.join(",")).split(","));
   return h("div", { class: "row noprint" },
     h("label", { class: "field" }, "Token", h("input", { id: "f-tok", type: "search", size: 12, value: query.get("tok") ?? "", placeholder: "in top or boosted", change: (event) => setQuery({ tok: event.target.value, offset: null }) })),
     labels.available ? h("label", { class: "field" }, "Label", h("input", { id: "f-label", type: "search", size: 12, value: query.get("label") ?? "", change: (event) => setQuery({ label: event.target.value, offset: null }) })) : null,
-    bound("min_n_active", query, "Fires at least"),
+    bound("min_n_active", query, "Tokens at least"),
     bound("max_n_active", query, "at most"),
     bound("min_max", query, "Max at least"),
     bound("max_max_cos", query, "Nearest at most"),
@@ -80,7 +91,7 @@ function filters(sae, saes, query, labels) {
         box.checked = shown.has(name);
         return h("label", { class: "inline" }, box, `${info.title}: ${info.help}`);
       }))),
-    [...Object.keys(tableQuery(query))].some((name) => !["sort", "dir", "vs"].includes(name)) ? h("a", { class: "button quiet", href: link(saePath(sae.name), { sort: query.get("sort"), dir: query.get("dir") }) }, "Clear filters") : null);
+    [...Object.keys(tableQuery(query))].some((name) => !["sort", "dir", "vs"].includes(name)) ? h("a", { class: "button quiet", href: link(saePath(sae.name), { sort: query.get("sort"), dir: query.get("dir"), vs: query.get("vs") }) }, "Clear filters") : null);
 }
 
 export function fillSelect(select, options, chosen) {

@@ -4,7 +4,7 @@ import { h, replace } from "./dom.js";
 import { number, plural, quoted, share } from "./format.js";
 import { labelsOf } from "./labels.js";
 import { shade } from "./passage.js";
-import { saePath, setQuery } from "./router.js";
+import { go, link, saePath, setQuery } from "./router.js";
 
 const EXAMPLE = "The king said unto his servants, Go and bring the red fruit of the tree.";
 
@@ -27,11 +27,12 @@ function results(answer, state, labels, name) {
   const latents = rank(answer.latents.filter((l) => chosen === null || l.acts.some(([at]) => at === chosen)), state.order);
   const shown = latents.find((l) => l.id === state.latent) ?? null;
   const at = (l) => (chosen === null ? l.max : l.acts.find(([i]) => i === chosen)[1]);
+  const left = answer.found - answer.latents.length;
   return [
     h("h2", {}, "Tokens"),
     h("p", { class: "muted small" }, chosen === null ? `${plural(answer.tokens.length, "token")}${answer.cut ? `, the first of ${answer.cut}` : ""}. Choose one to see what fires on it alone; choose a latent below to shade the text.` : [`What fires on \u201C${quoted(answer.tokens[chosen].text)}\u201D. `, h("button", { type: "button", class: "quiet", id: "all-tokens", click: () => setQuery({ at: null }) }, "The whole text")]),
     strip(answer.tokens, shown, chosen, (i) => setQuery({ at: i === chosen ? null : i })),
-    h("div", { class: "head" }, h("h2", {}, plural(latents.length, "latent fires", "latents fire")),
+    h("div", { class: "head" }, h("h2", {}, chosen === null ? plural(answer.found, "latent fires", "latents fire") : `${plural(latents.length, "latent fires", "latents fire")} on it`),
       h("div", { class: "segments", role: "group", "aria-label": "Order" }, ORDERS.map(([key, title]) => h("button", { type: "button", id: `by-${key}`, "aria-pressed": state.order === key ? "true" : "false", click: () => setQuery({ by: key === "max" ? null : key }) }, title)))),
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "latents that fire" }, h("table", {},
       h("thead", {}, h("tr", {}, [["Latent", ""], ["Activation", "r"], ["of its maximum", "r"], ["Tokens", "r"], ["Strongest at", ""], ["Density", "r"], ["Label or top token", ""], ["Shade the text", "r"]].map(([t, c]) => h("th", { scope: "col", class: c }, t)))),
@@ -42,9 +43,10 @@ function results(answer, state, labels, name) {
         h("td", { class: "r" }, l.acts.length),
         h("td", {}, h("span", { class: "tok" }, quoted(answer.tokens[l.peak].text, 24))),
         h("td", { class: "r" }, share(l.n_active, answer.of)),
-        h("td", {}, labels.map.get(l.id) ?? (l.top ? h("span", { class: "tok" }, quoted(l.top.text, 24)) : "")),
+        h("td", { class: "said" }, labels.map.has(l.id) ? h("span", {}, labels.map.get(l.id)) : (l.top ? h("span", { class: "tok" }, quoted(l.top.text, 24)) : "")),
         h("td", { class: "r" }, h("button", { type: "button", class: "quiet", id: `shade-${l.id}`, "aria-pressed": l.id === state.latent ? "true" : "false", "aria-label": `shade the text by latent ${l.id}`, click: () => setQuery({ shade: l.id === state.latent ? null : l.id }) }, "Shade"))))))),
     latents.length > 100 ? h("p", { class: "small muted" }, "The first hundred are shown.") : null,
+    left > 0 ? h("p", { class: "small muted" }, `Of the latents that fire, the ${answer.latents.length} with the largest activations were looked at; ${left} weaker ones are not among these.`) : null,
   ];
 }
 
@@ -52,14 +54,19 @@ export async function textPage([name], query) {
   const [{ encode }, labels] = await Promise.all([get("/meta"), labelsOf(name), get(`/saes/${encodeURIComponent(name)}`)]);
   const text = query.get("t") ?? "";
   const out = h("div", { "aria-live": "off" });
-  const field = h("textarea", { id: "text", maxlength: 20000, "aria-label": "text", value: text || EXAMPLE });
+  const field = h("textarea", { id: "text", "aria-label": "text", value: draft?.of === text ? draft.now : text || EXAMPLE });
+  field.addEventListener("input", () => (draft = { of: text, now: field.value }));
   const state = { order: ORDERS.some(([k]) => k === query.get("by")) ? query.get("by") : "max", token: query.has("at") ? Number(query.get("at")) : null, latent: query.has("shade") ? Number(query.get("shade")) : null };
-  if (encode.available && text) {
-    const answer = await encoded(name, text);
-    if (!(state.token >= 0 && state.token < answer.tokens.length)) state.token = null;
+  const answer = encode.available && text ? await encoded(name, text).catch((error) => replace(out, h("div", { class: "notice bad", role: "alert" }, h("p", {}, error.message)))) : null;
+  if (answer) {
+    if (!(Number.isInteger(state.token) && state.token >= 0 && state.token < answer.tokens.length)) state.token = null;
     replace(out, answer.tokens.length ? results(answer, state, labels, name) : h("p", { class: "notice" }, "This text has no tokens."));
   }
-  const run = () => setQuery({ t: field.value, at: null, shade: null });
+  const run = () => {
+    draft = null;
+    if (field.value === text) setQuery({ at: null, shade: null });
+    else go(link(saePath(name, "/text"), { t: field.value, by: query.get("by") }));
+  };
   field.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && run());
   return {
     title: `A text in ${name}`,
@@ -76,6 +83,9 @@ export async function textPage([name], query) {
     ],
   };
 }
+
+// What is typed and was not looked at yet, beside the text of the address: shading by a latent must not lose it.
+let draft = null;
 
 let last = { key: null, answer: null };
 async function encoded(name, text) {

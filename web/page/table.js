@@ -71,7 +71,7 @@ export function latentTable(options) {
       h("tbody", {}, rows.map((row) => h("tr", {},
         h("td", {}, h("a", { class: "strong num", href: link(saePath(sae, `/f/${row.id}`), options.keep) }, row.id)),
         h("td", {}, row.n_active ? spark(row.spark) : h("span", { class: "tag" }, "dead")),
-        labels?.size ? h("td", {}, labels.get(row.id) ?? "") : null,
+        labels?.size ? h("td", { class: "said", title: labels.get(row.id) ?? "" }, h("span", {}, labels.get(row.id) ?? "")) : null,
         columns.map((column) => cell(column, row, tokens)),
         other ? h("td", {}, row.vs_latent === null ? "\u2013" : [h("a", { class: "num", href: `/c/${encodeURIComponent(sae)}/${encodeURIComponent(other)}/f/${row.id}/${row.vs_latent}` }, row.vs_latent), row.vs_mutual ? h("span", { class: "muted small", title: "each is the other's nearest" }, " \u21C4") : null]) : null,
         h("td", {}, tokenChip(row.top)),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MOST_TEXT    20000 /* bytes */
-#define MOST_LATENTS 300
+#define MOST_LATENTS 2000
 
 /* A latent that fires somewhere on the text. */
 typedef struct firing {
