@@ -395,7 +395,8 @@ static sae_status run(cli_app *app, const void *settings, const char *const *wor
     if (holds(path, "acts.json")) return inspect_acts(app, path, err);
     if (sae_model_is_at(path)) return inspect_sae(app, path, err);
     if (holds(path, "config.json")) return inspect_model(app, path, err);
-    if (holds(path, "run.json")) return inspect_sae(app, path, err); /* of a grid: it says where its SAEs are */
+    /* of a run: it says where its SAEs are, or that they are not whole */
+    if (holds(path, "run.json") || holds(path, "checkpoint")) return inspect_sae(app, path, err);
     return sae_fail(
         err, SAE_E_FORMAT,
         "%s holds none of acts.json (activations), the files of an SAE (cfg.json, ae.pt, sae.pt, params.npz) and "

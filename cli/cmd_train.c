@@ -378,7 +378,8 @@ static const cli_note json_keys[] = {
     {"held_out", "{tokens, l0, mse, fvu, dead} on rows held out of training, or null; mse is summed over d, dead "
                  "counts latents that never fired"},
     {"metrics.jsonl", "beside each SAE, one object per logged step: step, tokens, loss, mse, aux, l0, fvu, dead, "
-                      "theta, lambda, lr, tokens_per_s; values of that batch, dead by the counters"},
+                      "theta, lambda, lr, tokens_per_s; values of that batch, loss, mse and aux of the scaled "
+                      "activations, dead by the counters"},
 };
 
 const cli_command cli_train = {

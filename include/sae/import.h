@@ -9,8 +9,8 @@ extern "C" {
 #endif
 
 typedef enum sae_import_format {
-    SAE_IMPORT_AUTO,        /* a directory is delphi's, .csv CSV, everything else Neuronpedia's */
-    SAE_IMPORT_DELPHI,      /* a directory with …latent12.txt or 12.txt, all of one SAE, each a JSON text: the explanation */
+    SAE_IMPORT_AUTO,   /* a directory is delphi's, .csv CSV, everything else Neuronpedia's */
+    SAE_IMPORT_DELPHI, /* a directory with …latent12.txt or 12.txt, all of one SAE, each a JSON text: the explanation */
     SAE_IMPORT_NEURONPEDIA, /* JSON or JSON lines, maybe gzipped, of objects with "index" and "description"; of several
                                for one latent the last */
     SAE_IMPORT_CSV /* a heading with latent (or index, feature, id) and label (or description, explanation, text) */

@@ -101,8 +101,8 @@ sae_status sae_contexts_read(sae_contexts **out, const sae_text_config *config, 
     c->dropped = cutter.fill - (cutter.fill && cutter.prepend_bos);
     if (c->count == 0)
         SAE_TRY(sae_fail(err, SAE_E_ARG,
-                         "the text gives %lld tokens, less than one context of %lld; give more text or "
-                         "shorter contexts (--ctx)",
+                         "the text gives %lld tokens, less than one context of %lld; give more text, or begin with "
+                         "a shorter --ctx (of sae harvest, or of training from a model)",
                          (long long)c->dropped, (long long)c->ctx));
     *out = c;
     c = NULL;

@@ -19,33 +19,32 @@ enum { FORMAT = 2 }; /* of run.json and the states */
 
 /* ---- names ------------------------------------------------------------------------------------------- */
 
-static char *state_path(const sae_run *run, size_t i, int64_t step)
+static char *state_path(const char *dir, int64_t step)
 {
     char name[64];
     snprintf(name, sizeof name, "checkpoint/state-%lld.safetensors", (long long)step);
-    return sae_path_join(run->dirs[i], name);
+    return sae_path_join(dir, name);
 }
 
-/* Removes the states of one SAE but that of `step`, also what a killed run left half-written: they are large. With
- * step −1 all, and the directory. */
-static void remove_states_of(const sae_run *run, size_t i, int64_t step)
+/* A run that was killed leaves half-written states too, under names that begin like theirs. */
+void sae_run_remove_states(const char *dir, int64_t but)
 {
-    char *kept = state_path(run, i, step), *folder = sae_path_join(run->dirs[i], "checkpoint");
-    DIR *dir = folder ? opendir(folder) : NULL;
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+    char *kept = state_path(dir, but), *folder = sae_path_join(dir, "checkpoint");
+    DIR *list = folder ? opendir(folder) : NULL;
+    for (struct dirent *entry; list && (entry = readdir(list));) {
         char *path = strncmp(entry->d_name, "state-", 6) == 0 ? sae_path_join(folder, entry->d_name) : NULL;
-        if (path && kept && (step < 0 || strcmp(path, kept) != 0)) unlink(path);
+        if (path && kept && (but < 0 || strcmp(path, kept) != 0)) unlink(path);
         sae_free(path);
     }
-    if (dir) closedir(dir);
-    if (folder && step < 0) rmdir(folder);
+    if (list) closedir(list);
+    if (folder && but < 0) rmdir(folder);
     sae_free(folder);
     sae_free(kept);
 }
 
 static void keep_state(const sae_run *run, int64_t step)
 {
-    for (size_t i = 0; i < run->count; i++) remove_states_of(run, i, step);
+    for (size_t i = 0; i < run->count; i++) sae_run_remove_states(run->dirs[i], step);
 }
 
 /* ---- one SAE's state ------------------------------------------------------------------------------------ */
@@ -136,7 +135,7 @@ static sae_status save_state(const sae_run *run, size_t i, sae_error *err)
     sae_tensor tensors[TENSORS];
     get_numbers(t, numbers);
     int count = list_state(t, numbers, names, tensors);
-    char *path = state_path(run, i, run->trainer->step);
+    char *path = state_path(run->dirs[i], run->trainer->step);
     if (!path) return sae_fail_memory(err, "a path", strlen(run->dirs[i]));
     sae_status status = sae_safetensors_write(path, tensors, (size_t)count, NULL, 0, err);
     sae_free(path);
@@ -171,7 +170,7 @@ static sae_status load_state(sae_run *run, size_t i, int64_t step, sae_error *er
     char names[TENSORS][32];
     sae_tensor tensors[TENSORS];
     int count = list_state(t, numbers, names, tensors);
-    char *path = state_path(run, i, step);
+    char *path = state_path(run->dirs[i], step);
     if (!path) return sae_fail_memory(err, "a path", strlen(run->dirs[i]));
     SAE_TRY(sae_safetensors_open(&file, path, err));
     for (int k = 0; k < count; k++) {
@@ -243,7 +242,7 @@ static sae_status write_run(const sae_run *run, int64_t step, const int64_t *log
     return status;
 }
 
-static sae_status read_run(const sae_run *run, json_t **out, sae_error *err)
+sae_status sae_run_read(const sae_run *run, json_t **out, sae_error *err)
 {
     char *path = sae_path_join(run->out, "run.json");
     if (!path) return sae_fail_memory(err, "a path", strlen(run->out));
@@ -302,7 +301,7 @@ sae_status sae_run_save(sae_run *run, sae_error *err)
     int64_t *sizes = sae_calloc(run->count, sizeof *sizes), previous = -1;
     json_t *before = NULL;
     if (!sizes) return sae_fail_memory(err, "a checkpoint", run->count * sizeof *sizes);
-    if (read_run(run, &before, NULL) == SAE_OK) previous = json_integer_value(json_object_get(before, "step"));
+    if (sae_run_read(run, &before, NULL) == SAE_OK) previous = json_integer_value(json_object_get(before, "step"));
     if (previous == run->trainer->step) goto done;
     SAE_TRY(sae_run_sync_logs(run, sizes, err));
     for (size_t i = 0; i < run->count; i++) SAE_TRY(save_state(run, i, err));
@@ -319,9 +318,9 @@ sae_status sae_run_load(sae_run *run, sae_train_result *result, bool *finished, 
 {
     sae_status status;
     json_t *then = NULL, *now = NULL;
-    SAE_TRY(read_run(run, &then, err));
+    SAE_TRY(sae_run_read(run, &then, err));
     int64_t step = json_integer_value(json_object_get(then, "step"));
-    if (json_integer_value(json_object_get(then, "format")) != FORMAT || step < 0 || step > run->steps) {
+    if (json_integer_value(json_object_get(then, "format")) != FORMAT) {
         status = sae_fail(err, SAE_E_FORMAT, "%s/run.json is not a run that this version can go on with", run->out);
         goto done;
     }
@@ -330,6 +329,10 @@ sae_status sae_run_load(sae_run *run, sae_train_result *result, bool *finished, 
     json_decref(now);
     now = data_json(run);
     SAE_TRY(compare_entries(run, "the data's", json_object_get(then, "data"), now, err));
+    if (step < 0 || step > run->steps) {
+        status = sae_fail(err, SAE_E_FORMAT, "%s/run.json was altered: its step is none of this run", run->out);
+        goto done;
+    }
     *finished = json_is_true(json_object_get(then, "finished"));
     if (*finished) {
         SAE_TRY(sae_run_made_read(run, json_object_get(then, "made"), result, err));
@@ -356,59 +359,4 @@ sae_status sae_run_finish(sae_run *run, const sae_train_result *result, sae_erro
     if (status != SAE_OK) return status;
     keep_state(run, -1);
     return SAE_OK;
-}
-
-/* An earlier run's files that would be taken for this one's. */
-static sae_status remove_old(const sae_run *run, sae_error *err)
-{
-    static const char *const names[] = {"run.json", "cfg.json", "sae_weights.safetensors", "metrics.jsonl"};
-    keep_state(run, -1);
-    for (size_t i = 0; i <= run->count; i++)
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-            const char *dir = i == 0 ? run->out : run->dirs[i - 1];
-            char *path = sae_path_join(dir, names[k]);
-            if (!path) return sae_fail_memory(err, "a path", strlen(dir));
-            sae_status status = unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR
-                                    ? SAE_OK
-                                    : sae_fail_errno(err, "cannot replace %s", path);
-            sae_free(path);
-            if (status != SAE_OK) return status;
-        }
-    return SAE_OK;
-}
-
-sae_status sae_run_prepare_output(sae_run *run, sae_error *err)
-{
-    sae_status status = SAE_OK;
-    char *marker = sae_path_join(run->out, "run.json"), *saved = sae_path_join(run->out, "cfg.json"), *states = NULL;
-    if (!marker || !saved) {
-        status = sae_fail_memory(err, "a path", strlen(run->out));
-        goto done;
-    }
-    bool used = sae_file_exists(marker) || sae_file_exists(saved);
-    if (used && !run->options.resume && !run->options.force) {
-        status =
-            sae_fail(err, SAE_E_EXISTS,
-                     "%s already holds a run; --resume goes on with it, --force starts anew and replaces it", run->out);
-        goto done;
-    }
-    if (!run->options.resume) SAE_TRY(remove_old(run, err));
-    for (size_t i = 0; i < run->count; i++) {
-        sae_free(states);
-        states = sae_path_join(run->dirs[i], "checkpoint");
-        SAE_TRY(states ? sae_written_dirs(&run->written, states, err)
-                       : sae_fail_memory(err, "a path", strlen(run->dirs[i])));
-    }
-done:
-    sae_free(marker);
-    sae_free(saved);
-    sae_free(states);
-    return status;
-}
-
-void sae_run_end_output(sae_run *run)
-{
-    char *marker = sae_path_join(run->out, "run.json");
-    sae_written_end(&run->written, !marker || sae_file_exists(marker));
-    sae_free(marker);
 }

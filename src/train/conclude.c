@@ -216,9 +216,11 @@ static sae_status held_out_thetas(sae_run *run, const sae_training *t, const sae
     wanted = t->config.k * all.rows;
     if (all.count <= wanted && low > 0) SAE_TRY(gather_held_out(run, t, 0, meta, &all, err));
     if (wanted > 0 && all.count >= wanted) {
-        /* between the last to keep and the first to drop, so that rounding cannot move one across */
-        double keep = in_order(&all, wanted - 1), drop = all.count > wanted ? in_order(&all, wanted) : 0;
-        thetas->l0 = (keep + drop) / 2;
+        /* between the last to keep and the first to drop, far from the rounding of other programs; where no float lies
+         * between them the first to drop, which is not above itself */
+        float keep = in_order(&all, wanted - 1), drop = all.count > wanted ? in_order(&all, wanted) : 0;
+        float middle = (float)(((double)keep + (double)drop) / 2);
+        thetas->l0 = (double)(middle < keep ? middle : drop);
         thetas->l0_l0 = l0_at(&all, thetas->l0);
     } else {
         thetas->l0 = 0; /* fewer than k positive on average: keep them all */

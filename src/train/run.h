@@ -30,17 +30,24 @@ sae_status sae_run_rows(sae_run *run, int64_t position, int64_t count, sae_error
 /* Input scale and b_dec from data, or all weights from `init`. */
 sae_status sae_run_start(sae_run *run, const sae_model *init, sae_error *err);
 
-/* ---- checkpoints: state files per SAE, then run.json, whose step says which of them count -------------- */
+/* ---- the output directory ---------------------------------------------------------------------------------- */
 
 /* Directories and, unless resuming, the refusal or removal of an earlier run. */
 sae_status sae_run_prepare_output(sae_run *run, sae_error *err);
 /* Ends what run->written lists: takes it back unless there is a run.json to go on with. */
 void sae_run_end_output(sae_run *run);
+
+/* ---- checkpoints: state files per SAE, then run.json, whose step says which of them count -------------- */
+
 /* Whole or not at all: every SAE's state at the trainer's step, then run.json; older states are removed. */
 sae_status sae_run_save(sae_run *run, sae_error *err);
 /* Loads the state that run.json names and cuts the metrics files back to it; of a finished run, its result instead
  * (*finished). SAE_E_ARG when options or data differ from the run's. */
 sae_status sae_run_load(sae_run *run, sae_train_result *result, bool *finished, sae_error *err);
+/* run.json as it stands; the caller owns it. */
+sae_status sae_run_read(const sae_run *run, json_t **out, sae_error *err);
+/* Removes the states of the SAE in `dir` but that of step `but`; −1: all, and their directory. */
+void sae_run_remove_states(const char *dir, int64_t but);
 /* After the SAEs are saved: run.json has the result, states are removed. */
 sae_status sae_run_finish(sae_run *run, const sae_train_result *result, sae_error *err);
 

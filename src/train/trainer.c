@@ -70,9 +70,10 @@ void sae_trainer_bytes(const sae_train_config *configs, size_t count, sae_screen
     double matrices = (count > 1 ? 2 : 1) + (double)most.prefixes + (most.aux_per_row > 0 ? 1 : 0);
     double thresholds = most.thresholds ? 40 * (double)most.n + (most.window ? 24 * entries : 0) : 0;
     if (most.dense_n > 0) thresholds += sae_dense_bytes(most.dense_n, d, threads);
-    double tiles = (double)threads * 4 * (256.0 * 512 + (512.0 + 256) * width);
-    *workspace = 4 * matrices * rows * width + 24 * entries + tiles +
-                 12 * (double)threads * rows * (double)most.batch_k +
+    double encoder = sae_encoder_bytes(screen, d, batch, most.row_k, most.batch_k, threads);
+    /* codes of a group by row, with their weights, where latents share rows */
+    double gradients = threads * SAE_LATENT_GROUP * (4 * width + rows * (sizeof(sae_entry) + 2 * sizeof(float)));
+    *workspace = 4 * matrices * rows * width + 24 * entries + encoder + gradients +
                  (double)most.n * (2 * (8 + 4 * SAE_SEGMENTS) + 16 + 4 * width / SAE_LATENT_GROUP) + thresholds;
 }
 

@@ -57,7 +57,7 @@ absent of-meta/against.csv
 
 # ---- again -------------------------------------------------------------------------------------------------
 rejects 1 'meta holds a meta-SAE already; --force' "$sae" meta $large --width 32 --out meta
-rejects 1 'saes/batchtopk-64-k4 already holds a run' "$sae" meta $large --width 32 --out $small
+rejects 1 'saes/batchtopk-64-k4 already holds an SAE' "$sae" meta $large --width 32 --out $small
 works "$sae" meta $large --width 32 --k 3 --epochs 40 --acts acts --against $small --out second --json --threads 3
 sed "s/second/meta/" out.txt >second.txt
 same second.txt first.txt

@@ -90,6 +90,16 @@ rejects 1 'wild has no threshold: none of its latents is active any more \(lr 10
 rejects 1 'one .*--force' "${train[@]}" --width 64 --k 4 --out one
 works "${train[@]}" --width 32 --k 4 --out one --force --json
 equals "width after --force" "$(value saes.0.n)" 32
+# what another grid left is no part of the new one
+works "${train[@]}" --width 32,64 --k 4 --out family
+touch family/batchtopk-64-k4/notes
+works "${train[@]}" --width 48,96 --k 4 --out family --force
+equals "SAEs after --force" "$(cd family && ls -d -- */cfg.json)" "batchtopk-48-k4/cfg.json
+batchtopk-96-k4/cfg.json"
+equals "what is not of a run" "$(ls family/batchtopk-64-k4)" notes
+# somebody else's SAE is no run
+mkdir other && cp family/batchtopk-48-k4/cfg.json family/batchtopk-48-k4/sae_weights.safetensors other
+rejects 1 'other already holds an SAE; --force' "${train[@]}" --width 64 --k 4 --out other
 
 # output that cannot be written
 touch file
@@ -118,6 +128,8 @@ for signal in INT TERM; do
     matches err.txt '^sae: .*--resume'
     rejects 1 'stopped .*--resume' "${long[@]}" --out stopped
     rejects 2 'width' "${long[@]}" --width 64,96 --out stopped --resume
+    rejects 2 'option tokens was "240000".* and is "2000" now' "${long[@]}" --tokens 2k --out stopped --resume
+    rejects 1 'stopped/batchtopk-64-k4 is of a run .* not finished; --resume' "$sae" inspect stopped/batchtopk-64-k4
     works "${long[@]}" --out stopped --resume --json
     [ "$(value resumed_from)" -gt 0 ] || fail "resumed from $(value resumed_from)"
     for name in batchtopk-64-k4 batchtopk-128-k4; do

@@ -65,8 +65,14 @@ static sae_status set_place(place *out, const sae_format_entry *entry, const cha
 /* Of a grid of SAEs there is this file, and a directory for each. */
 #define RUN "run.json"
 
+/* Where sae train keeps what it goes on with, until an SAE is whole. */
+#define STATES "checkpoint"
+
 static sae_status is_grid(const char *path, const char *dir, sae_error *err)
 {
+    if (holds_file(dir, STATES))
+        return sae_fail(err, SAE_E_FORMAT, "%s is of a run of sae train that is not finished; --resume goes on with it",
+                        path);
     return sae_fail(err, SAE_E_FORMAT, "%s is of a run of sae train; each of its SAEs is a directory: %s/*/", path,
                     dir);
 }
@@ -84,7 +90,7 @@ static sae_status find_in_directory(place *out, const char *dir, sae_error *err)
     }
     /* a description without weights: opening them will say so */
     if (!found && holds_file(dir, sae_format_saelens.config)) found = &sae_format_saelens;
-    if (!found && holds_file(dir, RUN)) return is_grid(dir, dir, err);
+    if (!found && (holds_file(dir, RUN) || holds_file(dir, STATES))) return is_grid(dir, dir, err);
     if (!found)
         return sae_fail(err, SAE_E_FORMAT,
                         "%s is not a saved SAE: it has neither sae_weights.safetensors (SAELens), sae.safetensors "
