@@ -57,6 +57,9 @@ typedef struct sae_encoder sae_encoder;
 sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k,
                            int64_t batch_k, const sae_env *env, sae_error *err);
 void sae_encoder_free(sae_encoder *encoder);
+/* What that takes at most, in bytes; not what LATENT finds. */
+double sae_encoder_bytes(sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k, int64_t batch_k,
+                         int threads);
 
 /* codes = the active latents of every row, ascending in each row. For ROW and BATCH `codes` must have room
  * (sae_codes_reserve with rows·k entries); for LATENT it is grown. hint and stats may be NULL. */

@@ -42,7 +42,7 @@ static void finding(FILE *out, const void *results)
                 text[best]);
     else
         fprintf(out, "; a baseline with as many atoms explains %s: the meta-SAE found no better parts. ", text[best]);
-    fputs("These are sums over all rows, with no sampling.", out);
+    fputs("These are sums over all rows; each random dictionary is one draw.", out);
 }
 
 static sae_status draw(sae_chart *chart, const void *results, sae_error *err)

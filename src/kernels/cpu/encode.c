@@ -125,6 +125,23 @@ sae_status sae_encoder_new(sae_encoder **out, sae_screen_kind kind, int64_t d, i
     return sae_encoder_new_tiled(out, kind, d, max_rows, row_k, batch_k, size, env, err);
 }
 
+/* ROW: lists of a block are at most 4 M entries per worker, for at least 8 rows. */
+static int64_t list_rows_for(int64_t list_capacity)
+{
+    int64_t rows = SAE_TILE_ROWS;
+    while (rows > 8 && rows * list_capacity > (int64_t)1 << 22) rows /= 2;
+    return rows;
+}
+
+double sae_encoder_bytes(sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k, int64_t batch_k, int threads)
+{
+    int64_t latents = sae_tile_size_for(sae_caches_read(SAE_CACHES_HERE).second, d).latents;
+    double width = (double)(kind == SAE_SCREEN_FP32 ? d : sae_shadow_depth(kind, d)); /* of rows beside one another */
+    double lists = (double)(2 * row_k * list_rows_for(2 * row_k)), batch = 2 * (double)batch_k * (double)max_rows;
+    double tile = SAE_TILE_ROWS * (double)latents + ((double)latents + 2 * SAE_TILE_ROWS) * width;
+    return threads * (4 * tile + 12 * fmax(lists, batch));
+}
+
 sae_status sae_encoder_new_tiled(sae_encoder **out, sae_screen_kind kind, int64_t d, int64_t max_rows, int64_t row_k,
                                  int64_t batch_k, sae_tile_size size, const sae_env *env, sae_error *err)
 {
@@ -140,9 +157,7 @@ sae_status sae_encoder_new_tiled(sae_encoder **out, sae_screen_kind kind, int64_
     e->d = d;
     e->max_rows = max_rows;
     e->list_capacity = 2 * row_k;
-    /* lists of a block: at most 4 M entries per worker, at least 8 rows */
-    e->list_rows = SAE_TILE_ROWS;
-    while (e->list_rows > 8 && e->list_rows * e->list_capacity > (int64_t)1 << 22) e->list_rows /= 2;
+    e->list_rows = list_rows_for(e->list_capacity);
     e->workers = sae_alloc((size_t)e->threads, sizeof *e->workers);
     if (e->workers) memset(e->workers, 0, (size_t)e->threads * sizeof *e->workers);
     e->lists = sae_calloc((size_t)e->threads, sizeof *e->lists);
