@@ -6,6 +6,12 @@ commands="harvest train eval encode decode compare stitch meta latents dash serv
 
 works "$sae" --version
 matches out.txt '^sae [0-9]+\.[0-9]+\.[0-9]+$'
+# started by naming the loader, as bundles do
+loader=$(ldd "$sae" | awk '$1 ~ /\/ld-/ {print $1}')
+if [ -x "$loader" ] && ! grep -q __asan_init "$sae"; then
+    works "$loader" "$sae" --version
+    matches out.txt '^sae [0-9]'
+fi
 works "$sae" --help
 for command in $commands; do matches out.txt "^  $command +[a-z]"; done
 cp out.txt general.txt
