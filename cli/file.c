@@ -11,29 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static sae_status write_file(const char *path, const char *data, size_t size, sae_error *err)
-{
-    char temporary[4200];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return sae_fail(err, SAE_E_IO, "cannot write %.200s...: the path is too long", path);
-    FILE *file = fopen(temporary, "wbe");
-    if (!file) return sae_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(errno));
-    bool written = fwrite(data, 1, size, file) == size && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    int code = errno;
-    if (fclose(file) != 0 && written) {
-        written = false;
-        code = errno;
-    }
-    if (written && rename(temporary, path) != 0) {
-        written = false;
-        code = errno;
-    }
-    if (written) return SAE_OK;
-    unlink(temporary);
-    return sae_fail(err, SAE_E_IO, "cannot write %s: %s", path, strerror(code));
-}
-
 sae_status cli_draft_open(cli_draft *draft, sae_error *err)
 {
     *draft = (cli_draft){0};
@@ -44,7 +21,7 @@ sae_status cli_draft_open(cli_draft *draft, sae_error *err)
 sae_status cli_draft_write(cli_draft *draft, const char *path, sae_error *err)
 {
     bool whole = fclose(draft->stream) == 0;
-    sae_status status = whole ? write_file(path, draft->text, draft->size, err) : cli_fail_memory(err);
+    sae_status status = whole ? sae_written_text(path, draft->text, draft->size, err) : cli_fail_memory(err);
     free(draft->text);
     return status;
 }

@@ -212,6 +212,9 @@ SAE_API sae_status sae_written_file(sae_written *w, const char *path, sae_error 
  * them). Safe on zeros. */
 SAE_API void sae_written_end(sae_written *w, bool whole);
 
+/* A file that appears whole or not at all: written beside its place, synced, renamed. SAE_E_IO. */
+SAE_API sae_status sae_written_text(const char *path, const char *text, size_t size, sae_error *err);
+
 #ifdef __cplusplus
 }
 #endif

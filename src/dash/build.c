@@ -161,7 +161,7 @@ static sae_status write_all(build *b, sae_error *err)
     SAE_TRY(write_meta(b, err));
     SAE_TRY(sae_dash_text_write(&b->text, b->in->tokenizer, b->writer, err));
     SAE_TRY(sae_dash_saes_write(b->in, b->rows.evals, b->losses, b->writer, err));
-    SAE_TRY(sae_dash_results_write(b->in, b->writer, err));
+    SAE_TRY(sae_dash_results_write(b->in, b->writer, b->env, err));
     for (size_t i = 0; i < b->in->n_models; i++) SAE_TRY(write_sae(b, i, err));
 done:
     return status;

@@ -15,6 +15,7 @@
 typedef struct result {
     int64_t index;
     sae_store_writer *writer;
+    const sae_env *env;
 } result;
 
 static sae_status put_vector(void *ud, const char *name, const double *values, int64_t count, sae_error *err)
@@ -41,6 +42,14 @@ static sae_cell sae_at(const sae_dash_input *in, const json_t *path)
     return cell;
 }
 
+/* Its numbers are shown all the same, but no latent links to them. */
+static void warn_of_other(const result *r, const char *dir, const json_t *path, const sae_cell *cell)
+{
+    if (!path || cell->type != SAE_CELL_NULL) return;
+    const char *text = json_string_value(path);
+    sae_log(r->env, SAE_LOG_WARN, "%s is about %s, which is none of the SAEs of this database", dir, text ? text : "?");
+}
+
 static sae_status write_document(const sae_dash_input *in, result *r, sae_store_result_kind kind, const char *dir,
                                  const json_t *document, sae_error *err)
 {
@@ -56,6 +65,8 @@ static sae_status write_document(const sae_dash_input *in, result *r, sae_store_
     if (kind == SAE_RESULT_META) large = json_object_get(document, "sae");
     sae_cell cells[] = {sae_cell_int(r->index), sae_cell_int(kind), sae_cell_text(dir),
                         sae_at(in, small),      sae_at(in, large),  sae_cell_text(text)};
+    warn_of_other(r, dir, small, &cells[3]);
+    warn_of_other(r, dir, large, &cells[4]);
     status = sae_store_put(r->writer, SAE_TABLE_RESULT, cells, 6, err);
     free(text);
     return status;
@@ -84,14 +95,15 @@ static bool has(const char *dir, const char *file)
     return there;
 }
 
-sae_status sae_dash_results_write(const sae_dash_input *in, sae_store_writer *writer, sae_error *err)
+sae_status sae_dash_results_write(const sae_dash_input *in, sae_store_writer *writer, const sae_env *env,
+                                  sae_error *err)
 {
     static const char *const files[SAE_RESULT_KINDS] = {[SAE_RESULT_COMPARE] = "compare.json",
                                                         [SAE_RESULT_STITCH] = "stitch.json",
                                                         [SAE_RESULT_META] = "meta.json",
                                                         [SAE_RESULT_FAMILY] = "family.json"};
     const char *const *dirs[] = {in->comparisons, in->stitchings, in->metas};
-    result r = {.writer = writer};
+    result r = {.writer = writer, .env = env};
     sae_status status = SAE_OK;
     for (int kind = SAE_RESULT_COMPARE; kind <= SAE_RESULT_META; kind++)
         for (const char *const *dir = dirs[kind]; dir && *dir && status == SAE_OK; dir++) {

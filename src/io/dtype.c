@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are little-endian and are read as they lie");
+
 size_t sae_dtype_size(sae_dtype dtype)
 {
     static const size_t sizes[] = {

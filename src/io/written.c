@@ -65,3 +65,8 @@ void sae_written_end(sae_written *w, bool whole)
     sae_free(w->paths);
     *w = (sae_written){0};
 }
+
+sae_status sae_written_text(const char *path, const char *text, size_t size, sae_error *err)
+{
+    return sae_write_file(path, text, size, err);
+}

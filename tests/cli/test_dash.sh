@@ -96,6 +96,8 @@ works "$sae" stitch "${saes[@]}" --acts acts --out stitching
 works "$sae" dash "${saes[@]}" --acts acts --model "$model" --compare comparison --stitch stitching --out all.db
 works "$sae" dash "${saes[@]}" --acts acts --model "$model" --compare comparison --stitch stitching --out same.db --threads 1
 same all.db same.db
+works "$sae" dash "${saes[0]}" --acts acts --compare comparison --out one.db
+matches err.txt 'comparison is about .*, which is none of the SAEs of this database'
 rejects 1 'nowhere/stitch.json' "$sae" dash "${saes[0]}" --acts acts --stitch nowhere --out new.db
 
 # ---- exports --------------------------------------------------------------------------------------------------

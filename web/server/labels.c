@@ -19,7 +19,13 @@ static sae_status labelled(const web_app *app, const char *hash, const char *tex
     return status;
 }
 
-/* Ids on a list; of those found before, if `ids` is not NULL. */
+static int by_number(const void *a_, const void *b_)
+{
+    const int64_t *a = a_, *b = b_;
+    return (*a > *b) - (*a < *b);
+}
+
+/* Ids on a list; of those found before, which ascend, if `ids` is not NULL. */
 static sae_status listed(const web_app *app, const char *hash, int64_t list, int64_t **ids, size_t *count,
                          sae_error *err)
 {
@@ -35,11 +41,7 @@ static sae_status listed(const web_app *app, const char *hash, int64_t list, int
     for (size_t i = 0; both && found && i < found->count; i++) {
         const sae_list_item *item = &found->items[i];
         bool wanted = strcmp(item->sae_hash, hash) == 0;
-        if (wanted && *ids) {
-            size_t at = 0;
-            while (at < *count && (*ids)[at] != item->latent) at++;
-            wanted = at < *count;
-        }
+        if (wanted && *ids) wanted = bsearch(&item->latent, *ids, *count, sizeof **ids, by_number) != NULL;
         if (wanted) both[kept++] = item->latent;
     }
     sae_labels_free(table);
