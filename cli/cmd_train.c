@@ -68,6 +68,10 @@ static void prefer(void *settings_, const void *given_)
         s->acts = given->acts;
         s->place.model = given->place.model;
     }
+    if (given->acts) { /* nothing of how a recipe makes activations */
+        s->place = given->place;
+        s->text = given->text;
+    }
     if (given->place.hook || given->place.layer) {
         s->place.hook = given->place.hook;
         s->place.layer = given->place.layer;
@@ -238,6 +242,24 @@ static void print_tables(const settings *s, const made *m, FILE *out)
     print_thetas(r, out);
 }
 
+/* An option that says how a model makes activations. */
+static const char *of_model(const settings *s)
+{
+    const sae_text_config usual = sae_text_config_default();
+    return s->place.layer                             ? "layer"
+           : s->place.hook                            ? "hook"
+           : s->place.site                            ? "site"
+           : s->place.center_residual                 ? "center-residual"
+           : s->text.files                            ? "text"
+           : s->text.tokens_file                      ? "tokens-file"
+           : s->text.max_tokens != usual.max_tokens   ? "max-tokens"
+           : s->text.ctx != usual.ctx                 ? "ctx"
+           : s->text.prepend_bos != usual.prepend_bos ? "prepend-bos"
+           : s->text.split != usual.split             ? "split"
+           : s->text.parse_special                    ? "parse-special"
+                                                      : NULL;
+}
+
 static sae_status check(const settings *s, sae_error *err)
 {
     if (!s->out) return sae_fail(err, SAE_E_ARG, "--out is missing: the directory for what is trained");
@@ -245,6 +267,10 @@ static sae_status check(const settings *s, sae_error *err)
         return sae_fail(err, SAE_E_ARG, "--acts and --model exclude each other: activations are read or made");
     if (!s->acts && !s->place.model)
         return sae_fail(err, SAE_E_ARG, "--acts is missing: activations to train on (or --model, --layer and --text)");
+    const char *unused = s->acts ? of_model(s) : NULL;
+    if (unused)
+        return sae_fail(err, SAE_E_ARG, "--%s is of activations that a --model makes; --acts %s is taken as it is",
+                        unused, s->acts);
     return s->acts ? SAE_OK : cli_lm_check(s->place.model, &s->text, err);
 }
 

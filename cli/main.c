@@ -274,7 +274,8 @@ static void spin_less(char **argv)
     const char *slash = strrchr(program, '/');
     if (slash && strncmp(slash + 1, "ld-", 3) == 0) return; /* started by naming the loader: that is no program */
     if (setenv("OMP_WAIT_POLICY", "passive", 1) != 0 || setenv("GOMP_SPINCOUNT", "500", 1) != 0) return;
-    execv("/proc/self/exe", argv); /* where this fails nothing is lost but time */
+    (void)setenv("OPENBLAS_NUM_THREADS", "1", 0); /* more are made where a product of its own is timed */
+    execv("/proc/self/exe", argv);                /* where this fails nothing is lost but time */
 }
 
 static sae_status deliver(const char *text, size_t size, sae_error *err)

@@ -24,5 +24,6 @@ const volatile sig_atomic_t *cli_catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file that becomes too large is a write that fails, and says so */
     return &stop_requested;
 }

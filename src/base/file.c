@@ -17,7 +17,7 @@ sae_status sae_map_open(sae_map *out, const char *path, sae_error *err)
     sae_status status = SAE_OK;
     sae_map map = {0};
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would be waited for otherwise */
     if (fd < 0) return sae_fail_errno(err, "cannot open %s", path);
     if (fstat(fd, &info) != 0) {
         status = sae_fail_errno(err, "cannot read %s", path);
@@ -51,7 +51,10 @@ void sae_map_close(sae_map *map)
 sae_status sae_output_open(sae_output *out, const char *path, sae_error *err)
 {
     sae_output file = {0};
+    struct stat there;
     size_t size = strlen(path) + 32;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
+        return sae_fail(err, SAE_E_IO, "cannot write %s: it is not a regular file, and would be replaced by one", path);
     file.path = sae_strdup(path);
     file.temporary = sae_alloc(size, 1);
     if (!file.path || !file.temporary) {

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -148,8 +149,8 @@ static sae_status check_state(const sae_training *t, const double numbers[NUMBER
 {
     const sae_tensors *sets[SETS] = {&t->p, &t->m, &t->v};
     const double most = 0x1p52;
-    bool good = numbers[THETA_BATCHES] >= 0 && numbers[THETA_BATCHES] <= most && numbers[CONTROL_STEPS] >= 0 &&
-                numbers[CONTROL_STEPS] <= most;
+    bool good = numbers[SCALE] > 0 && isfinite(numbers[SCALE]) && numbers[THETA_BATCHES] >= 0 &&
+                numbers[THETA_BATCHES] <= most && numbers[CONTROL_STEPS] >= 0 && numbers[CONTROL_STEPS] <= most;
     for (int s = 0; s < SETS && good; s++)
         good = sae_first_non_finite(sets[s]->W_enc, t->n * t->d, env) < 0 &&
                sae_first_non_finite(sets[s]->W_dec, t->n * t->d, env) < 0 &&

@@ -297,6 +297,13 @@ sae_status sae_train_grid(const sae_train_options *options, sae_train_config **c
     }
     for (size_t i = 0; i < lists[ARCH].count; i++)
         SAE_TRY(add_arch(options, lists, i, lists[ARCH].count == 1, made, &made_count, err));
+    bool penalised = false;
+    for (size_t i = 0; i < made_count; i++) penalised = penalised || !has_k(made[i].arch);
+    if (options->lambda && !penalised) {
+        status = sae_fail(err, SAE_E_ARG, "--lambda is of relu and jumprelu; %s takes its sparsity from --k",
+                          sae_arch_name(made[0].arch));
+        goto done;
+    }
     *configs = made;
     *count = made_count;
     made = NULL;

@@ -6,8 +6,10 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static sae_status remove_file(const char *dir, const char *name, sae_error *err)
@@ -82,6 +84,18 @@ done:
     return status;
 }
 
+/* One run at a time: the system lets go of the lock with the process, so that none is left behind. File systems without
+ * locks go without. */
+static sae_status lock_output(sae_run *run, sae_error *err)
+{
+    run->lock = open(run->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run->lock < 0) return sae_fail_errno(err, "cannot open %s", run->out);
+    if (flock(run->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return sae_fail(err, SAE_E_EXISTS, "another sae train is writing to %s; wait for it, or give another --out",
+                        run->out);
+    return SAE_OK;
+}
+
 sae_status sae_run_prepare_output(sae_run *run, sae_error *err)
 {
     sae_status status = SAE_OK;
@@ -90,6 +104,12 @@ sae_status sae_run_prepare_output(sae_run *run, sae_error *err)
         status = sae_fail_memory(err, "a path", strlen(run->out));
         goto done;
     }
+    if (run->options.resume && run->options.force) {
+        status = sae_fail(err, SAE_E_ARG, "--resume goes on with a run, --force starts anew; give one of them");
+        goto done;
+    }
+    SAE_TRY(sae_written_dirs(&run->written, run->out, err));
+    SAE_TRY(lock_output(run, err));
     bool began = sae_file_exists(marker), used = began || sae_file_exists(saved);
     if (used && !run->options.resume && !run->options.force) {
         status = sae_fail(err, SAE_E_EXISTS, "%s already holds %s", run->out,
@@ -115,5 +135,7 @@ void sae_run_end_output(sae_run *run)
 {
     char *marker = sae_path_join(run->out, "run.json");
     sae_written_end(&run->written, !marker || sae_file_exists(marker));
+    if (run->lock >= 0) close(run->lock);
+    run->lock = -1;
     sae_free(marker);
 }

@@ -125,6 +125,8 @@ static sae_status begin(sae_run *run, sae_train_result *result, bool *finished, 
     if (run->options.init) SAE_TRY(sae_model_load(&init, run->options.init, err));
     SAE_TRY(sae_trainer_create(&run->trainer, run->configs, run->count, run->d, run->batch, run->steps, run->env, err));
     SAE_TRY(name_saes(run, result, err));
+    /* before anything of an earlier run is removed */
+    for (size_t i = 0; init && i < run->count; i++) SAE_TRY(sae_training_check_init(&run->trainer->saes[i], init, err));
     SAE_TRY(sae_run_prepare_output(run, err));
     announce(run);
     result->resumed_from = -1;
@@ -211,7 +213,7 @@ sae_status sae_train(const sae_train_options *options, sae_source *source, const
 {
     sae_status status;
     double began = sae_now();
-    sae_run run = {.options = *options, .source = source, .out = out, .env = env};
+    sae_run run = {.options = *options, .source = source, .out = out, .env = env, .lock = -1};
     sae_train_result *r = sae_calloc(1, sizeof *r);
     if (!r) return sae_fail_memory(err, "a result", sizeof *r);
     SAE_TRY(make_run(&run, err));

@@ -20,6 +20,7 @@ typedef struct sae_run {
     sae_step_metrics *metrics; /* [count] of the last step */
     char **dirs;               /* [count] directory of each SAE */
     FILE **logs;               /* [count] metrics.jsonl */
+    int lock;                  /* descriptor of `out`; −1: not held */
     double reading;            /* seconds spent waiting for rows */
     sae_written written;       /* directories and metrics.jsonl, for a run that fails before it can be resumed */
 } sae_run;

@@ -155,7 +155,7 @@ sae_status sae_run_start(sae_run *run, const sae_model *init, sae_error *err)
     for (size_t i = 0; i < w->count; i++) {
         sae_training *t = &w->saes[i];
         if (init)
-            SAE_TRY(sae_training_init_from(t, init, w->threads, err));
+            sae_training_init_from(t, init, w->threads);
         else
             for (int64_t j = 0; j < run->d; j++) t->p.b_dec[j] = (float)b[j];
     }

@@ -136,10 +136,9 @@ void sae_training_init(sae_training *t, int threads)
     sae_shadow_fill(&t->shadow, t->p.W_enc, threads);
 }
 
-sae_status sae_training_init_from(sae_training *t, const sae_model *model, int threads, sae_error *err)
+sae_status sae_training_check_init(const sae_training *t, const sae_model *model, sae_error *err)
 {
     const sae_model_info *info = sae_model_get_info(model);
-    sae_weights w = sae_model_get_weights(model);
     if (info->d != t->d || info->n != t->n)
         return sae_fail(err, SAE_E_SHAPE, "--init %s has %lld latents of width %lld; this SAE has %lld of width %lld",
                         sae_model_path(model), (long long)info->n, (long long)info->d, (long long)t->n,
@@ -148,6 +147,18 @@ sae_status sae_training_init_from(sae_training *t, const sae_model *model, int t
     if (token != (info->input_norm == SAE_INPUT_TOKEN))
         return sae_fail(err, SAE_E_ARG, "--init %s and --input-scale disagree: both or neither must scale by token",
                         sae_model_path(model));
+    const float *W_dec = sae_model_get_weights(model).W_dec;
+    for (int64_t i = 0; i < t->n; i++)
+        if (!(sae_ops_best()->sum_squares(W_dec + i * t->d, t->d) > 0))
+            return sae_fail(err, SAE_E_VALUE, "--init %s: decoder row %lld is zero", sae_model_path(model),
+                            (long long)i);
+    return SAE_OK;
+}
+
+void sae_training_init_from(sae_training *t, const sae_model *model, int threads)
+{
+    const sae_model_info *info = sae_model_get_info(model);
+    sae_weights w = sae_model_get_weights(model);
     zero_all(t, threads);
     for (int64_t j = 0; j < t->d; j++) t->p.b_dec[j] = (float)(w.b_dec[j] * t->scale);
     const sae_ops *ops = sae_ops_best();
@@ -155,9 +166,6 @@ sae_status sae_training_init_from(sae_training *t, const sae_model *model, int t
     for (int64_t i = 0; i < t->n; i++) {
         const float *enc = w.W_enc + i * t->d, *dec = w.W_dec + i * t->d;
         double norm = sqrt(ops->sum_squares(dec, t->d)), bias = w.b_enc[i], centre = 0;
-        if (!(norm > 0))
-            return sae_fail(err, SAE_E_VALUE, "--init %s: decoder row %lld is zero", sae_model_path(model),
-                            (long long)i);
         for (int64_t j = 0; j < t->d; j++) {
             t->p.W_enc[i * t->d + j] = (float)(enc[j] * norm);
             t->p.W_dec[i * t->d + j] = (float)(dec[j] / norm);
@@ -169,7 +177,6 @@ sae_status sae_training_init_from(sae_training *t, const sae_model *model, int t
         if (t->p.theta && w.threshold) t->p.theta[i] = fmaxf((float)(w.threshold[i] * norm * t->scale), least);
     }
     sae_shadow_fill(&t->shadow, t->p.W_enc, threads);
-    return SAE_OK;
 }
 
 void sae_training_rows(const sae_training *t, const float *x, int64_t rows, bool center, float *c, int threads)

@@ -56,8 +56,10 @@ void sae_training_init_theta(sae_training *t);
 void sae_training_drop_moments(sae_training *t);
 /* Draws the decoder: rows iid N(0, I), normalised; the encoder equal to it; biases 0; moments 0. */
 void sae_training_init(sae_training *t, int threads);
-/* Weights of a model (any scale), brought to unit decoder rows and this SAE's input scale. */
-sae_status sae_training_init_from(sae_training *t, const sae_model *model, int threads, sae_error *err);
+/* Whether an SAE can begin with the weights of a model. */
+sae_status sae_training_check_init(const sae_training *t, const sae_model *model, sae_error *err);
+/* Weights of such a model (any scale), brought to unit decoder rows and this SAE's input scale. */
+void sae_training_init_from(sae_training *t, const sae_model *model, int threads);
 
 /* c [rows, d] = scaled x (raw), minus b_dec when `center`; in place is allowed. */
 void sae_training_rows(const sae_training *t, const float *x, int64_t rows, bool center, float *c, int threads);

@@ -101,6 +101,20 @@ equals "what is not of a run" "$(ls family/batchtopk-64-k4)" notes
 mkdir other && cp family/batchtopk-48-k4/cfg.json family/batchtopk-48-k4/sae_weights.safetensors other
 rejects 1 'other already holds an SAE; --force' "${train[@]}" --width 64 --k 4 --out other
 
+# nothing of an earlier run is lost to a command that cannot run
+rejects 1 'one has 32 latents .*; this SAE has 64' "${train[@]}" --width 64 --k 4 --init one --out one --force
+works "$sae" inspect one
+rejects 2 'give one of them' "${train[@]}" --width 64 --k 4 --out one --force --resume
+rejects 2 'lambda is of relu and jumprelu; batchtopk' "${train[@]}" --width 64 --k 4 --lambda 1 --out new
+rejects 2 'max-tokens is of activations that a --model makes' "${train[@]}" --width 64 --k 4 --max-tokens 1k --out new
+# a pipe is not waited for, and what is no file is not replaced by one
+mkfifo pipe
+rejects 1 'pipe is not a regular file' timeout 20 "$sae" train --acts pipe --width 64 --k 4 --out new
+rejects 1 'cannot write pipe: it is not a regular file' "$sae" eval one --acts acts --svg pipe
+# a file that may not grow
+rejects 1 'cannot write .*: File too large' bash -c 'ulimit -f 20; exec "$@"' - "${train[@]}" --width 640 --k 4 --out large
+absent new
+
 # output that cannot be written
 touch file
 rejects 1 'file' "${train[@]}" --width 64 --k 4 --out file
@@ -120,6 +134,7 @@ for signal in INT TERM; do
         kill -0 $pid 2>/dev/null || break
         sleep 0.02
     done
+    rejects 1 'another sae train is writing to stopped' "${long[@]}" --out stopped --force
     kill -$signal $pid
     wait $pid
     status=$?
