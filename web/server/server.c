@@ -15,11 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REQUEST_SECONDS  30 /* from the first byte, or the last answer, to the last byte of the answer */
-#define IDLE_SECONDS     30
-#define TICK_MS          200
-#define CONNECTION_BYTES (32 << 10) /* for headers; the address is bounded by WEB_TARGET_BYTES */
-#define URL_SIZE         128
+#define REQUEST_SECONDS 30 /* from the first byte, or the last answer, to the last byte of the answer */
+#define IDLE_SECONDS    30
+#define TICK_MS         200
+#define CONNECTION_BYTES                                                                                               \
+    (1 << 20) /* for headers and what an address has of parameters; touched as far as they fill it */
+#define URL_SIZE 128
 
 struct web_server {
     const sae_env *env;
@@ -39,30 +40,50 @@ static double now(void)
 
 /* ---- what libmicrohttpd calls, always from its one thread -------------------------------------------------- */
 
+/* A connection's place among the clients, and its request: libmicrohttpd says that a request is over only if it has
+ * asked for an answer, so that one which it refuses itself would be forgotten. */
+typedef struct peer {
+    web_client *client;
+    web_exchange *exchange;
+} peer;
+
 static void on_connection(void *server_, struct MHD_Connection *connection, void **place,
                           enum MHD_ConnectionNotificationCode code)
 {
     web_server *server = server_;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *place = info ? web_clients_open(server->clients, info->connect_fd, now()) : NULL;
+        peer *opened = calloc(1, sizeof *opened);
+        if (opened && info) opened->client = web_clients_open(server->clients, info->connect_fd, now());
+        *place = opened;
     } else {
-        web_clients_close(server->clients, *place);
+        peer *closed = *place;
+        if (closed) web_clients_close(server->clients, closed->client);
+        if (closed) web_exchange_free(closed->exchange);
+        free(closed);
         *place = NULL;
     }
 }
 
-static void *on_target(void *server, const char *raw, struct MHD_Connection *connection)
+static peer *peer_of(struct MHD_Connection *connection)
 {
-    (void)server;
-    (void)connection;
-    return web_exchange_new(raw);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
 }
 
 static web_client *client_of(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
+    const peer *p = peer_of(connection);
+    return p ? p->client : NULL;
+}
+
+static void *on_target(void *server, const char *raw, struct MHD_Connection *connection)
+{
+    peer *p = peer_of(connection);
+    (void)server;
+    if (!p) return NULL; /* out of memory */
+    web_exchange_free(p->exchange);
+    return p->exchange = web_exchange_new(raw);
 }
 
 static void on_completed(void *server_, struct MHD_Connection *connection, void **exchange,
@@ -71,6 +92,8 @@ static void on_completed(void *server_, struct MHD_Connection *connection, void 
     web_server *server = server_;
     (void)code;
     web_clients_count_from(server->clients, client_of(connection), now());
+    peer *p = peer_of(connection);
+    if (p) p->exchange = NULL;
     web_exchange_free(*exchange);
     *exchange = NULL;
 }
