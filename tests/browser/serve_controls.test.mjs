@@ -95,6 +95,20 @@ async function checkTable(t, site) {
     equal(query(page).get('vs'), small, 'beside');
     await change(page, '#f-max_vs_cos', '0.5');
     assert(numbers(await column(page, 7)).every((v) => v <= 0.5), 'larger cosines are shown');
+    // what needs the other SAE goes with it
+    await after(page, () => page.selectOption('#f-vs', ''));
+    equal(query(page).toString(), '', 'query without the other SAE');
+    // what is no number stays at its field
+    await page.locator('#f-min_max').fill('abc');
+    await page.locator('#f-min_max').dispatchEvent('change');
+    isText(await page.locator('.toast').textContent(), 'is not a number', 'toast');
+    assert((await page.locator('tbody tr').count()) >= 1, 'the table is gone');
+  });
+  await t.check('a page that cannot be drawn has a way back', async () => {
+    await page.goto(`${site.url}/s/${large}?sort=vs_cos`);
+    await drawn(page);
+    await click(page, 'a:has-text("The page without its filters")');
+    assert((await page.locator('tbody tr').count()) >= 1, 'no table');
   });
   await t.check('table: a bar of the density filters', async () => {
     await page.goto(`${site.url}/s/${large}`);
@@ -398,10 +412,24 @@ async function checkLabels(t, site) {
     await click(page, '#label-edit');
     await click(page, '#label-remove');
     equal(await page.locator('.label').textContent(), 'No label yet', 'label');
+    // what is written and not saved stays when the page is drawn anew
+    await click(page, '#label-edit');
+    await page.locator('#label-text').fill('half a lab');
+    await click(page, '#hist-log');
+    equal(await page.locator('#label-text').inputValue(), 'half a lab', 'the label that is being written');
+    await page.locator('#label-cancel').click();
+    equal(await page.locator('#label-text').count(), 0, 'fields after Cancel');
   });
   await t.check('lists: bookmarks, other lists, and taking off', async () => {
     await press(page, 'b');
     await page.waitForSelector('#bookmark[aria-pressed=true]');
+    // a box says what is stored, however often it is pressed
+    await page.locator('#lists').click();
+    for (const on of [false, true]) {
+      await after(page, () => page.locator('dialog input[type=checkbox]').first().setChecked(on));
+      await page.waitForSelector(`#bookmark[aria-pressed=${on}]`);
+    }
+    await page.locator('dialog button:has-text("Close")').click();
     await page.locator('#lists').click();
     await page.locator('#new-list').fill('Nouns & "verbs"');
     await after(page, () => page.locator('#new-list').press('Enter'));
