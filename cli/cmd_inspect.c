@@ -396,7 +396,7 @@ static sae_status run(cli_app *app, const void *settings, const char *const *wor
     if (sae_model_is_at(path)) return inspect_sae(app, path, err);
     if (holds(path, "config.json")) return inspect_model(app, path, err);
     /* of a run: it says where its SAEs are, or that they are not whole */
-    if (holds(path, "run.json") || holds(path, "checkpoint")) return inspect_sae(app, path, err);
+    if (holds(path, "run.json") || holds(path, "metrics.jsonl")) return inspect_sae(app, path, err);
     return sae_fail(
         err, SAE_E_FORMAT,
         "%s holds none of acts.json (activations), the files of an SAE (cfg.json, ae.pt, sae.pt, params.npz) and "

@@ -251,7 +251,6 @@ static const char *of_model(const settings *s)
            : s->place.site                            ? "site"
            : s->place.center_residual                 ? "center-residual"
            : s->text.files                            ? "text"
-           : s->text.tokens_file                      ? "tokens-file"
            : s->text.max_tokens != usual.max_tokens   ? "max-tokens"
            : s->text.ctx != usual.ctx                 ? "ctx"
            : s->text.prepend_bos != usual.prepend_bos ? "prepend-bos"

@@ -65,12 +65,15 @@ static sae_status set_place(place *out, const sae_format_entry *entry, const cha
 /* Of a grid of SAEs there is this file, and a directory for each. */
 #define RUN "run.json"
 
-/* Where sae train keeps what it goes on with, until an SAE is whole. */
-#define STATES "checkpoint"
-
-static sae_status is_grid(const char *path, const char *dir, sae_error *err)
+/* Where sae train keeps what it goes on with until an SAE is whole, beside its log. */
+static bool is_unfinished(const char *dir)
 {
-    if (holds_file(dir, STATES))
+    return holds_file(dir, "checkpoint") && holds_file(dir, "metrics.jsonl");
+}
+
+static sae_status is_of_run(const char *path, const char *dir, sae_error *err)
+{
+    if (is_unfinished(dir))
         return sae_fail(err, SAE_E_FORMAT, "%s is of a run of sae train that is not finished; --resume goes on with it",
                         path);
     return sae_fail(err, SAE_E_FORMAT, "%s is of a run of sae train; each of its SAEs is a directory: %s/*/", path,
@@ -90,7 +93,7 @@ static sae_status find_in_directory(place *out, const char *dir, sae_error *err)
     }
     /* a description without weights: opening them will say so */
     if (!found && holds_file(dir, sae_format_saelens.config)) found = &sae_format_saelens;
-    if (!found && (holds_file(dir, RUN) || holds_file(dir, STATES))) return is_grid(dir, dir, err);
+    if (!found && (holds_file(dir, RUN) || is_unfinished(dir))) return is_of_run(dir, dir, err);
     if (!found)
         return sae_fail(err, SAE_E_FORMAT,
                         "%s is not a saved SAE: it has neither sae_weights.safetensors (SAELens), sae.safetensors "
@@ -121,7 +124,7 @@ static sae_status find_by_file(place *out, const char *path, sae_error *err)
     const char *name = base_name(path);
     char *dir = parent_of(path);
     if (!dir) return sae_fail_memory(err, "a path", strlen(path));
-    if (strcmp(name, RUN) == 0) SAE_TRY(is_grid(path, dir, err));
+    if (strcmp(name, RUN) == 0) SAE_TRY(is_of_run(path, dir, err));
     for (size_t i = 0; i < FORMATS; i++) {
         const sae_format_entry *entry = formats[i];
         if (entry->weights && strcmp(name, entry->weights) == 0) {
