@@ -1,4 +1,9 @@
-/* Where work runs: threads, where messages go, and how to stop it. Passed to every long function. */
+/* Where work runs: threads, where messages go, and how to stop it. Passed to every long function.
+ *
+ * What the library shares with the program that calls it: LC_NUMERIC must be "C" (options and text files have decimal
+ * points; a thread with another locale calls uselocale around it); and the BLAS library is told, once, to use one
+ * thread for a product, since the library's own threads call it (openblas_set_num_threads and its like; do not raise
+ * it). */
 #ifndef SAE_ENV_H
 #define SAE_ENV_H
 
