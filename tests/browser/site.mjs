@@ -86,3 +86,23 @@ export const path = (page) => decodeURIComponent(new URL(page.url()).pathname);
 export function isText(found, wanted, what) {
   assert(found.includes(wanted), `${what}: no "${wanted}" in "${found.slice(0, 300)}"`);
 }
+
+export const desktop = { viewport: { width: 1280, height: 900 } };
+
+// Does something that changes the address or the page, and waits until it is drawn.
+export async function after(page, action) {
+  await action();
+  await page.waitForTimeout(30);
+  await drawn(page);
+}
+export const click = (page, selector) => after(page, () => page.locator(selector).first().click());
+export const press = (page, key) => after(page, () => page.keyboard.press(key));
+export const change = (page, selector, value) => after(page, async () => {
+  await page.locator(selector).fill(value);
+  await page.locator(selector).press('Tab');
+});
+
+// Of a table: the texts of a column; as numbers; whether these are in order.
+export const column = (page, at) => page.locator(`tbody tr td:nth-child(${at})`).allTextContents();
+export const numbers = (texts) => texts.map((text) => Number(text.replace(/[%,]/g, '').replace('\u2212', '-')));
+export const ascending = (values) => values.every((v, i) => i === 0 || v >= values[i - 1]);
