@@ -9,10 +9,8 @@
 
 #include <sae/train.h>
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What makes a good fit: docs/mathematics.md, "Meta-SAEs". */
 enum { USUAL_STEPS = 4000, LEAST_BATCH = 64, MOST_BATCH = 1024, BATCHES_OF_A_PASS = 8, FULL_RATE_WIDTH = 1024 };
@@ -160,17 +158,6 @@ static sae_train_options train_options(const sae_meta *meta, const sae_meta_conf
     return options;
 }
 
-static sae_status forget_result(const char *dir, sae_error *err)
-{
-    char *path = sae_path_join(dir, "meta.json");
-    if (!path) return sae_fail_memory(err, "a path", strlen(dir));
-    sae_status status = unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR
-                            ? SAE_OK
-                            : sae_fail_errno(err, "cannot replace %s", path);
-    sae_free(path);
-    return status;
-}
-
 static sae_status train(sae_meta *meta, const sae_meta_rows *rows, const sae_meta_config *config, const char *dir,
                         const sae_env *env, sae_error *err)
 {
@@ -183,7 +170,7 @@ static sae_status train(sae_meta *meta, const sae_meta_rows *rows, const sae_met
     sae_train_options options = train_options(meta, config, &texts);
     sae_train_source_config(&options, &how);
     SAE_TRY(sae_source_open_memory(&source, rows->unit, rows->count, rows->d, &how, err));
-    if (!config->resume) SAE_TRY(forget_result(dir, err));
+    if (!config->resume) SAE_TRY(sae_remove_replaced(dir, "meta.json", err));
     sae_log(env, SAE_LOG_INFO, "training on %lld decoder rows; what follows counts them as tokens",
             (long long)rows->count);
     status = sae_train(&options, source, dir, &result, env, err);

@@ -178,6 +178,17 @@ bool sae_file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+sae_status sae_remove_replaced(const char *dir, const char *name, sae_error *err)
+{
+    char *path = sae_path_join(dir, name);
+    if (!path) return sae_fail_memory(err, "a path", strlen(dir));
+    sae_status status = unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR
+                            ? SAE_OK
+                            : sae_fail_errno(err, "cannot replace %s", path);
+    sae_free(path);
+    return status;
+}
+
 char *sae_path_join(const char *a, const char *b)
 {
     size_t size = strlen(a) + strlen(b) + 2;

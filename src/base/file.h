@@ -40,6 +40,8 @@ sae_status sae_read_text(const char *path, size_t limit, char **text, size_t *le
 
 bool sae_is_directory(const char *path);
 bool sae_file_exists(const char *path);
+/* Removes dir/name, which is to be written anew; none there is no error. */
+sae_status sae_remove_replaced(const char *dir, const char *name, sae_error *err);
 /* Allocated "a/b" (sae_free), or NULL when out of memory. */
 char *sae_path_join(const char *a, const char *b);
 /* Last component without trailing slashes, resolved for "." and ".."; copied into out. */

@@ -12,24 +12,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static sae_status remove_file(const char *dir, const char *name, sae_error *err)
-{
-    char *path = sae_path_join(dir, name);
-    if (!path) return sae_fail_memory(err, "a path", strlen(dir));
-    sae_status status = unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR
-                            ? SAE_OK
-                            : sae_fail_errno(err, "cannot replace %s", path);
-    sae_free(path);
-    return status;
-}
-
 /* What a run writes into the directory of an SAE. */
 static sae_status remove_sae(const char *dir, sae_error *err)
 {
     static const char *const names[] = {"cfg.json", "sae_weights.safetensors", "metrics.jsonl"};
     sae_run_remove_states(dir, -1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        sae_status status = remove_file(dir, names[i], err);
+        sae_status status = sae_remove_replaced(dir, names[i], err);
         if (status != SAE_OK) return status;
     }
     return SAE_OK;
@@ -79,7 +68,7 @@ static sae_status remove_old(const sae_run *run, sae_error *err)
     SAE_TRY(remove_grid(run, err));
     SAE_TRY(remove_sae(run->out, err));
     for (size_t i = 0; i < run->count; i++) SAE_TRY(remove_sae(run->dirs[i], err));
-    status = remove_file(run->out, "run.json", err);
+    status = sae_remove_replaced(run->out, "run.json", err);
 done:
     return status;
 }

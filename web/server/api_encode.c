@@ -76,6 +76,13 @@ static json_t *describe(const found *l, const firing *firings, const sae_store_r
                      (json_int_t)row->n_active, "top", top, "acts", acts);
 }
 
+static int row_of_latent(const void *latent_, const void *row_)
+{
+    const int64_t *latent = latent_;
+    const sae_store_row *row = row_;
+    return (*latent > row->id) - (*latent < row->id);
+}
+
 /* What the database knows of each latent, in the order of `latents`. */
 static sae_status add_latents(web_request *request, int64_t sae, const found *latents, size_t count,
                               const firing *firings, json_t *out, sae_error *err)
@@ -89,10 +96,11 @@ static sae_status add_latents(web_request *request, int64_t sae, const found *la
     query.limit = MOST_LATENTS;
     sae_status status = sae_store_latents(request->app->store, &query, &table, err);
     if (status != SAE_OK) return status;
-    for (size_t i = 0; i < count; i++)
-        for (size_t r = 0; r < table->count; r++)
-            if (table->rows[r].id == latents[i].latent)
-                json_array_append_new(out, describe(&latents[i], firings, &table->rows[r]));
+    for (size_t i = 0; i < count; i++) { /* rows come in the order of their ids */
+        const sae_store_row *row =
+            bsearch(&latents[i].latent, table->rows, table->count, sizeof *table->rows, row_of_latent);
+        if (row) json_array_append_new(out, describe(&latents[i], firings, row));
+    }
     sae_store_free(table);
     return SAE_OK;
 }

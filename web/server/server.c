@@ -18,9 +18,9 @@
 #define REQUEST_SECONDS 30 /* from the first byte, or the last answer, to the last byte of the answer */
 #define IDLE_SECONDS    30
 #define TICK_MS         200
-#define CONNECTION_BYTES                                                                                               \
-    (1 << 20) /* for headers and what an address has of parameters; touched as far as they fill it */
-#define URL_SIZE 128
+/* for headers and what an address has of parameters; touched as far as they fill it */
+#define CONNECTION_BYTES (1 << 20)
+#define URL_SIZE         128
 
 struct web_server {
     const sae_env *env;
